@@ -7,6 +7,10 @@ use super::{AlertCode, StatusCode, Text};
 
 /// One command of a `SyncBody`, an `Atomic` or a `Sequence`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most commands of a device are a Status: a box would cost each an allocation"
+)]
 pub enum Command<'a> {
     /// The answer to a command or to a header.
     Status(Status<'a>),
@@ -220,13 +224,21 @@ pub struct Meta<'a> {
     pub size: Option<u64>,
 }
 
-/// `Cred`: a credential.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// `Cred`: a credential; its `Debug` hides the data.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Cred<'a> {
     /// `Meta`: format and type of the credential.
     pub meta: Option<Meta<'a>>,
     /// The credential itself.
     pub data: Text<'a>,
+}
+
+impl fmt::Debug for Cred<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cred")
+            .field("meta", &self.meta)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `Chal`: a challenge.

@@ -32,6 +32,8 @@ pub const CONTENT_TYPE_WBXML: &str = "application/vnd.syncml.dm+wbxml";
 pub const NAMESPACE: &str = "SYNCML:SYNCML1.2";
 /// The namespace of the children of `Meta`.
 pub const NAMESPACE_METINF: &str = "syncml:metinf";
+/// The namespace of the attribute `msft:originalerror` (MS-MDM 2.2).
+pub const NAMESPACE_MSFT: &str = "http://schemas.microsoft.com/MobileDevice/MDM";
 
 /// One message of a session: header, commands in order, and whether the package ends with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
