@@ -12,16 +12,22 @@
 //! | [`push`] | the WNS request and answer headers |
 //! | [`graph`] | the Microsoft Graph resources of the admin plane |
 //! | [`directory`] | the credential upload of a device |
+//! | [`control`] | the control plane of a target under test |
+//! | [`secret`] | a text that no log shows |
 //! | [`time`] | instants, in milliseconds and in units of 100 ns |
 
+pub mod control;
 pub mod directory;
 pub mod enrollment;
 mod error;
 pub mod graph;
 pub mod laps_csp;
 pub mod push;
+pub mod secret;
 pub mod syncml;
+mod text_enum;
 pub mod time;
+mod xml;
 
 pub use error::{Malformed, MalformedKind};
 
