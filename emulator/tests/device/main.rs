@@ -1,0 +1,10 @@
+//! The emulated device, driven through its public boundary with hand-written server messages.
+
+mod accounts;
+mod atomic;
+mod csp;
+mod enrolment;
+mod generator;
+mod laps;
+mod rig;
+mod sessions;
