@@ -1,0 +1,305 @@
+//! What the core keeps: the tenant (directory, policies, actors) and the managed devices.
+//!
+//! Plain data with lookups. The rules live in the modules that change it: enrolment, sessions,
+//! assignment, conflicts, actions, the admin plane.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use protocol::JoinType;
+use protocol::laps_csp::{Leaf, Value};
+use protocol::time::{UtcMillis, UtcTicks};
+use uuid::Uuid;
+
+/// Object id of a directory object (user, group, device).
+pub(crate) type ObjectId = Uuid;
+/// Microsoft Entra device id.
+pub(crate) type EntraId = Uuid;
+/// Id of a managed device.
+pub(crate) type ManagedId = Uuid;
+/// Id of a policy.
+pub(crate) type PolicyId = Uuid;
+
+/// Everything that is not state of one managed device.
+#[derive(Debug, Default)]
+pub(crate) struct Tenant {
+    pub(crate) users: BTreeMap<ObjectId, User>,
+    pub(crate) groups: BTreeMap<ObjectId, Group>,
+    pub(crate) directory_devices: BTreeMap<ObjectId, DirectoryDevice>,
+    pub(crate) object_by_entra_id: HashMap<EntraId, ObjectId>,
+    /// Groups that hold an object, kept in step with `groups`.
+    pub(crate) groups_of: HashMap<ObjectId, BTreeSet<ObjectId>>,
+    pub(crate) policies: BTreeMap<PolicyId, Policy>,
+    /// Counts every change of policies and assignments; a session notes the value it was computed from.
+    pub(crate) policy_revision: u64,
+    pub(crate) laps_enabled: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct User {
+    pub(crate) user_principal_name: String,
+    pub(crate) display_name: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) display_name: String,
+    pub(crate) mail_nickname: String,
+    pub(crate) members: BTreeSet<ObjectId>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct DirectoryDevice {
+    pub(crate) entra_id: EntraId,
+    pub(crate) display_name: String,
+    pub(crate) join_type: JoinType,
+    pub(crate) enabled: bool,
+    pub(crate) os_version: String,
+    /// Newest first, at most 3 (contract 4).
+    pub(crate) credentials: VecDeque<StoredCredential>,
+    /// Keys of the last 16 uploads with a digest of the body (contract 4).
+    pub(crate) recent_uploads: VecDeque<(Uuid, [u8; 32])>,
+    /// Counts the uploads stored, so that an upload after an Exec is told from one before it.
+    pub(crate) uploads: u64,
+    /// When the device last acknowledged `BackupDirectory` 2, which hides what was stored before
+    /// (contract 5, `deviceLocalCredentials`).
+    pub(crate) ad_acknowledged_at: Option<UtcMillis>,
+}
+
+/// A credential as uploaded; the password is not printed.
+#[derive(Clone)]
+pub(crate) struct StoredCredential {
+    pub(crate) account_name: String,
+    pub(crate) account_sid: String,
+    pub(crate) password_base64: String,
+    pub(crate) backup_at: UtcTicks,
+    pub(crate) refresh_at: UtcTicks,
+    /// By the core's clock.
+    pub(crate) received_at: UtcMillis,
+}
+
+impl std::fmt::Debug for StoredCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredCredential")
+            .field("account_name", &self.account_name)
+            .field("backup_at", &self.backup_at)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) scope_tags: Vec<String>,
+    /// The settings exactly as given, for reading back.
+    pub(crate) settings: Vec<protocol::graph::policy::Setting>,
+    /// What they mean for a device.
+    pub(crate) leaves: BTreeMap<Leaf, Value>,
+    pub(crate) assignments: Vec<AssignmentTarget>,
+    pub(crate) created_at: UtcMillis,
+    pub(crate) modified_at: UtcMillis,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AssignmentTarget {
+    Group(ObjectId),
+    ExcludedGroup(ObjectId),
+    AllDevices,
+    AllLicensedUsers,
+}
+
+/// What the control plane registered and the device has to present when it enrols.
+#[derive(Clone, Debug)]
+pub(crate) struct Registration {
+    pub(crate) device_name: String,
+    pub(crate) join_type: JoinType,
+    pub(crate) entra_id: Option<EntraId>,
+    pub(crate) user_principal_name: Option<String>,
+    pub(crate) os_version: String,
+    pub(crate) created_at: UtcMillis,
+    /// What the device presents when it enrols.
+    pub(crate) secret: crate::enrollment::EnrollmentSecret,
+    /// The DeviceID of the first success (contract 1).
+    pub(crate) bound_to: Option<String>,
+}
+
+/// One enrolment of one device.
+#[derive(Debug)]
+pub(crate) struct ManagedDevice {
+    pub(crate) id: ManagedId,
+    /// `./DevInfo/DevId`, the CN of the certificate.
+    pub(crate) device_id: String,
+    pub(crate) device_name: String,
+    pub(crate) join_type: JoinType,
+    /// How the device was joined meanwhile; counts from the next session (contract 6).
+    pub(crate) next_join_type: Option<JoinType>,
+    pub(crate) entra_id: Option<EntraId>,
+    pub(crate) user_principal_name: Option<String>,
+    pub(crate) os_version: String,
+    /// Third number of the version, for example 26100.
+    pub(crate) build: u32,
+    pub(crate) certificate_digest: [u8; 32],
+    pub(crate) certificate_expires_at: UtcMillis,
+    pub(crate) enrolled_at: UtcMillis,
+    pub(crate) last_sync_at: Option<UtcMillis>,
+    /// Who is signed in, as the control plane says (contract 6).
+    pub(crate) signed_in: Option<ObjectId>,
+    /// The user whose policies counted last, which stay while nobody is signed in.
+    pub(crate) last_user: Option<ObjectId>,
+    /// Values the device acknowledged.
+    pub(crate) acknowledged: BTreeMap<Leaf, Value>,
+    /// State of each policy that reaches the device, as of the end of its last session.
+    pub(crate) rows: BTreeMap<PolicyId, PolicyRow>,
+    /// Policies withheld as a whole until they are in no conflict on this device (contract 5).
+    pub(crate) withheld: BTreeSet<PolicyId>,
+    /// The user context for which the device has all it should have; `None` when anything changed
+    /// since, so that a check-in without news touches nothing but this row.
+    pub(crate) settled_for: Option<crate::assignment::UserContext>,
+    /// Newest last; never shortened (contract 5: every past action stays listed).
+    pub(crate) actions: Vec<Action>,
+    pub(crate) push: PushChannel,
+    /// An LAPS status that was read as successful under AD backup (contract 2, F-055).
+    pub(crate) ad_backup_seen: bool,
+    pub(crate) session: Option<Box<crate::session::Session>>,
+    /// The answer to the message last answered, for repeats within 60 s (contract 2).
+    pub(crate) last_answer: Option<LastAnswer>,
+    /// What deliberate defects remember; empty while none is switched on.
+    pub(crate) defects: crate::defect::Memory,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PushChannel {
+    pub(crate) uri: Option<String>,
+    /// When the channel was last read as good; asked again after 15 days.
+    pub(crate) good_at: Option<UtcMillis>,
+    /// `Push` and `Push/PFN` were acknowledged in this enrolment.
+    pub(crate) configured: bool,
+    /// Unanswered pushes of rotations, which hold package 1 back (contract 3).
+    pub(crate) outstanding: Vec<crate::presence::PushId>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LastAnswer {
+    pub(crate) session_id: String,
+    pub(crate) msg_id: u32,
+    pub(crate) request_digest: [u8; 32],
+    pub(crate) answered_at: UtcMillis,
+    pub(crate) body: Vec<u8>,
+}
+
+/// State of a policy on a device (contract 5: `deviceConfigurationStates`).
+#[derive(Clone, Debug)]
+pub(crate) struct PolicyRow {
+    pub(crate) state: RowState,
+    pub(crate) settings: BTreeMap<Leaf, SettingRow>,
+    /// None while `unknown`.
+    pub(crate) reported_at: Option<UtcMillis>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct SettingRow {
+    pub(crate) state: RowState,
+    pub(crate) error_code: Option<i64>,
+    /// The policies that set the leaf on this device.
+    pub(crate) sources: Vec<PolicyId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowState {
+    Unknown,
+    Compliant,
+    Conflict,
+    Error,
+    NotApplicable,
+}
+
+/// One requested action of a device.
+#[derive(Clone, Debug)]
+pub(crate) struct Action {
+    pub(crate) id: u64,
+    pub(crate) kind: ActionKind,
+    pub(crate) state: ActionState,
+    pub(crate) started_at: UtcMillis,
+    pub(crate) updated_at: UtcMillis,
+    pub(crate) error_code: Option<i64>,
+    pub(crate) detail: Option<String>,
+    /// When its Exec went out (core's clock).
+    pub(crate) exec_sent_at: Option<UtcMillis>,
+    /// [`DirectoryDevice::uploads`] when its Exec went out.
+    pub(crate) uploads_before: u64,
+    /// The push whose answer decides whether it may go out at all (contract 3).
+    pub(crate) awaiting: Option<crate::presence::PushId>,
+    /// The Exec is known to have arrived: its Status, or E_PENDING after a lost Status.
+    pub(crate) arrived: bool,
+    /// Sessions that ended with the rotation still running (contract 2, rotation).
+    pub(crate) sessions_waited: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ActionKind {
+    RotateLocalAdminPassword,
+    SyncDevice,
+    Retire,
+    Wipe,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ActionState {
+    Pending,
+    Active,
+    Done,
+    Failed,
+    Canceled,
+}
+
+impl ActionState {
+    /// True for pending and active.
+    pub(crate) const fn is_open(self) -> bool {
+        match self {
+            Self::Pending | Self::Active => true,
+            Self::Done | Self::Failed | Self::Canceled => false,
+        }
+    }
+}
+
+impl Tenant {
+    /// The directory object of a device, while it exists.
+    pub(crate) fn device_object(&self, entra_id: Option<EntraId>) -> Option<ObjectId> {
+        self.object_by_entra_id.get(&entra_id?).copied()
+    }
+
+    pub(crate) fn directory_device(&self, entra_id: Option<EntraId>) -> Option<&DirectoryDevice> {
+        self.directory_devices.get(&self.device_object(entra_id)?)
+    }
+
+    /// True when `group` holds `object`.
+    pub(crate) fn holds(&self, group: ObjectId, object: ObjectId) -> bool {
+        self.groups_of
+            .get(&object)
+            .is_some_and(|groups| groups.contains(&group))
+    }
+}
+
+impl ManagedDevice {
+    /// The action with this id.
+    pub(crate) fn action_mut(&mut self, id: u64) -> Option<&mut Action> {
+        self.actions.iter_mut().rev().find(|action| action.id == id)
+    }
+
+    /// What the device acknowledged for `BackupDirectory`.
+    pub(crate) fn backup_directory(&self) -> Option<i32> {
+        match self.acknowledged.get(&Leaf::BackupDirectory) {
+            Some(Value::Int(directory)) => Some(*directory),
+            Some(Value::Bool(_) | Value::Text(_)) | None => None,
+        }
+    }
+}
+
+/// All managed devices with their indexes.
+#[derive(Debug, Default)]
+pub(crate) struct Devices {
+    pub(crate) by_id: BTreeMap<ManagedId, ManagedDevice>,
+    pub(crate) by_certificate: HashMap<[u8; 32], ManagedId>,
+    pub(crate) by_device_id: HashMap<String, ManagedId>,
+    pub(crate) by_entra_id: HashMap<EntraId, ManagedId>,
+}
