@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Drives fleets of emulated devices against an implementation under test, records what goes over
+//! the wire, judges it and reports.
+//!
+//! The harness knows a target as URLs and tokens. It never sees the reference core, and its checks
+//! never see the inside of a device: they read what was recorded.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`target`], [`http`], [`admin`] | talk to the target |
+//! | [`lab`], [`fleet`], [`push`], [`keys`] | devices: one by one for scenarios, in shards for load |
+//! | [`schedule`], [`load`], [`metrics`] | when devices check in, and how long it took |
+//! | [`model`] | what an answer must contain |
+//! | [`scenario`], [`case`], [`checks`], [`verdict`], [`catalogue`] | situations, facts, judgement |
+//! | [`ledger`] | operations against audit events |
+//! | [`transcript`], [`report`], [`exit`] | evidence, reports, exit codes |
+//! | [`clock`], [`usage`], [`limits`] | time, processor time and memory, bounds on waiting |
+//! | [`run`] | the whole of it, in order |
+
+pub mod admin;
+pub mod case;
+pub mod catalogue;
+pub mod checks;
+pub mod clock;
+pub mod error;
+pub mod exit;
+pub mod fleet;
+pub mod http;
+pub mod keys;
+pub mod lab;
+pub mod ledger;
+pub mod limits;
+pub mod load;
+pub mod metrics;
+pub mod model;
+pub mod push;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod schedule;
+pub mod target;
+pub mod transcript;
+pub mod usage;
+pub mod verdict;

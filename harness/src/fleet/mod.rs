@@ -1,0 +1,287 @@
+//! The load fleet in shards: threads that share nothing, each with its own devices, timers and
+//! connections. Results meet when a shard ends.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`mix`] | how many devices of which kind |
+//! | [`timers`] | one timer a device |
+//! | `shard` | the loop of a shard and its state |
+//! | `setup` | registration, group, enrolment, first session |
+//! | `session` | carries the requests of one device and holds the answers against the model |
+//! | `attempt` | rotation attempts as the device sees them |
+//! | `wire` | one request over HTTP |
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+mod attempt;
+pub mod mix;
+mod session;
+mod setup;
+mod shard;
+pub mod timers;
+pub(crate) mod wire;
+
+pub(crate) use attempt::{AttemptRecord, Begin, Begun};
+pub(crate) use setup::Enrolled;
+pub(crate) use shard::ShardReport;
+
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::load::LoadPlan;
+use crate::push::PushEndpoint;
+use crate::target::Target;
+use crate::transcript::Transcript;
+
+/// How far a load is, for a progress display; clones share the counts.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    phase: AtomicU64,
+    registered: AtomicU64,
+    grouped: AtomicU64,
+    enrolled: AtomicU64,
+    planned: AtomicU64,
+    started: AtomicU64,
+    completed: AtomicU64,
+    rotations: AtomicU64,
+}
+
+/// What a load does at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Devices become known to the directory.
+    Register,
+    /// Devices become members of the load's group.
+    Group,
+    /// Devices enrol and have their first session.
+    Enroll,
+    /// Check-ins at an even rate.
+    Measure,
+    /// What is under way ends.
+    Drain,
+    /// Everything is read.
+    Done,
+}
+
+impl Phase {
+    const ALL: [Self; 6] =
+        [Self::Register, Self::Group, Self::Enroll, Self::Measure, Self::Drain, Self::Done];
+}
+
+/// The counts of a [`Progress`] at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progressed {
+    /// What is being done.
+    pub phase: Phase,
+    /// Devices registered.
+    pub registered: u64,
+    /// Devices in the group.
+    pub grouped: u64,
+    /// Devices enrolled, first session over.
+    pub enrolled: u64,
+    /// Check-ins planned.
+    pub planned: u64,
+    /// Check-ins started.
+    pub started: u64,
+    /// Check-ins completed.
+    pub completed: u64,
+    /// Rotation requests made.
+    pub rotations: u64,
+}
+
+impl Progress {
+    /// The counts at this moment.
+    #[must_use]
+    pub fn now(&self) -> Progressed {
+        let counts = &self.counts;
+        let phase = usize::try_from(counts.phase.load(Ordering::Relaxed)).unwrap_or(0);
+        Progressed {
+            phase: Phase::ALL.get(phase).copied().unwrap_or(Phase::Done),
+            registered: counts.registered.load(Ordering::Relaxed),
+            grouped: counts.grouped.load(Ordering::Relaxed),
+            enrolled: counts.enrolled.load(Ordering::Relaxed),
+            planned: counts.planned.load(Ordering::Relaxed),
+            started: counts.started.load(Ordering::Relaxed),
+            completed: counts.completed.load(Ordering::Relaxed),
+            rotations: counts.rotations.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
+        let place = Phase::ALL.iter().position(|one| *one == phase).unwrap_or(0);
+        self.counts.phase.store(u64::try_from(place).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub(crate) fn plan(&self, check_ins: u64) {
+        self.counts.planned.store(check_ins, Ordering::Relaxed);
+    }
+
+    pub(crate) fn registered(&self) {
+        self.counts.registered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn grouped(&self) {
+        self.counts.grouped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn enrolled(&self) {
+        self.counts.enrolled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn started(&self) {
+        self.counts.started.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn completed(&self) {
+        self.counts.completed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn rotated(&self) {
+        self.counts.rotations.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What every shard gets to know; nothing in it is written by two shards.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) target: Target,
+    pub(crate) clock: Clock,
+    pub(crate) push: PushEndpoint,
+    pub(crate) transcript: Transcript,
+    pub(crate) plan: Arc<LoadPlan>,
+    pub(crate) progress: Progress,
+    pub(crate) cancel: watch::Receiver<bool>,
+    /// Set to true by the shard that finds the target gone.
+    pub(crate) down: watch::Sender<bool>,
+    /// Told the device of each rotation attempt whose end the target knows.
+    pub(crate) resolved: mpsc::UnboundedSender<u32>,
+}
+
+/// What a shard is told to do. Each answer says that it was done.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Make every device known to the directory.
+    Register(oneshot::Sender<Result<(), Error>>),
+    /// Put every device with a directory object into the group.
+    Join(Uuid, oneshot::Sender<Result<(), Error>>),
+    /// Enrol every device and drive its first session.
+    Enroll(oneshot::Sender<Result<Vec<Enrolled>, Error>>),
+    /// Plug the offline devices out.
+    GoOffline(oneshot::Sender<()>),
+    /// Check in as planned, from this time on; answered when every planned check-in is over.
+    Measure(u64, oneshot::Sender<()>),
+    /// A rotation request is about to be sent.
+    Begin(Begin, oneshot::Sender<Begun>),
+    /// A rotation request was answered with this status, or had no answer.
+    Posted(u32, Option<u16>),
+    /// End what is under way, if it ends soon, and report.
+    Finish(oneshot::Sender<Box<ShardReport>>),
+}
+
+/// The threads of a fleet.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    shards: Vec<Handle>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    orders: mpsc::UnboundedSender<Order>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The place of a device: its shard and its number there. Dealing devices out in turn gives every
+/// shard the same mixture.
+pub(crate) fn place(device: u32, shards: usize) -> (usize, usize) {
+    let device = usize::try_from(device).unwrap_or(usize::MAX);
+    let shards = shards.max(1);
+    (device % shards, device / shards)
+}
+
+impl Fleet {
+    /// Starts the threads; no device does anything yet.
+    pub(crate) fn start(context: &Context) -> Result<Self, Error> {
+        let shards = context.plan.options().shards.unwrap_or_else(default_shards).max(1);
+        let mut handles = Vec::new();
+        for shard in 0..shards {
+            let (orders, receiver) = mpsc::unbounded_channel();
+            let context = context.clone();
+            let thread = std::thread::Builder::new()
+                .name(format!("shard-{shard}"))
+                .spawn(move || shard::run(context, (shard, shards), receiver))
+                .map_err(|error| Error::SetUp(format!("thread of shard {shard}: {error}")))?;
+            handles.push(Handle { orders, thread: Some(thread) });
+        }
+        Ok(Self { shards: handles })
+    }
+
+    /// Gives every shard an order and collects the answers, in order of shards.
+    pub(crate) async fn all<T>(
+        &self,
+        order: impl Fn(oneshot::Sender<T>) -> Order,
+    ) -> Result<Vec<T>, Error> {
+        let mut waiting = Vec::new();
+        for handle in &self.shards {
+            let (sender, receiver) = oneshot::channel();
+            handle.send(order(sender))?;
+            waiting.push(receiver);
+        }
+        let mut answers = Vec::new();
+        for receiver in waiting {
+            answers.push(receiver.await.map_err(|_gone| dead())?);
+        }
+        Ok(answers)
+    }
+
+    /// Announces a rotation request to the shard of its device.
+    pub(crate) async fn begin(&self, begin: Begin) -> Result<Begun, Error> {
+        let (sender, receiver) = oneshot::channel();
+        self.of(begin.device)?.send(Order::Begin(begin, sender))?;
+        receiver.await.map_err(|_gone| dead())
+    }
+
+    /// Tells the shard of a device how its rotation request was answered.
+    pub(crate) fn posted(&self, device: u32, status: Option<u16>) -> Result<(), Error> {
+        self.of(device)?.send(Order::Posted(device, status))
+    }
+
+    /// Ends the shards and collects what they have.
+    pub(crate) async fn finish(mut self) -> Result<Vec<ShardReport>, Error> {
+        let reports = self.all(Order::Finish).await?;
+        for handle in &mut self.shards {
+            if let Some(thread) = handle.thread.take() {
+                thread.join().map_err(|_panic| dead())?;
+            }
+        }
+        Ok(reports.into_iter().map(|report| *report).collect())
+    }
+
+    fn of(&self, device: u32) -> Result<&Handle, Error> {
+        let (shard, _local) = place(device, self.shards.len());
+        self.shards.get(shard).ok_or_else(dead)
+    }
+}
+
+impl Handle {
+    fn send(&self, order: Order) -> Result<(), Error> {
+        self.orders.send(order).map_err(|_gone| dead())
+    }
+}
+
+fn dead() -> Error {
+    Error::Harness("a shard of the fleet died".to_owned())
+}
+
+/// One shard a core, at least 2 and at most 4: more than that starves the target beside us.
+fn default_shards() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
+}

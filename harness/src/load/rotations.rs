@@ -1,0 +1,328 @@
+//! The rotation requests of a load: made as planned while the fleet checks in, and looked up in
+//! the admin plane when it has ended.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::graph::action::{DeviceActionResult, ROTATE_LOCAL_ADMIN_PASSWORD};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::{AttemptKind, LoadParts, LoadPlan, PlannedRotation, Progress, SCOPE};
+use crate::admin::Actor;
+use crate::case::{ActionSeen, RotationCase};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::fleet::{AttemptRecord, Begin, Begun, Fleet};
+use crate::ledger::{Ledger, OpId};
+use crate::limits::{POLL_INTERVAL, T_FAIL};
+use crate::transcript::ExchangeId;
+
+/// Longest wait, after the last request, for the devices to come to an end of their rotations.
+const RESOLVE: Duration = Duration::from_secs(10);
+/// How long a request is put off when no device is free for it.
+const POSTPONE: Duration = Duration::from_millis(10);
+/// Devices tried for one request before it is put off.
+const TRIED_MAX: usize = 32;
+/// How often one request is put off before it is dropped.
+const POSTPONED_MAX: usize = 200;
+
+/// What requests are made with.
+#[derive(Clone)]
+pub(super) struct Ground {
+    pub(super) plan: Arc<LoadPlan>,
+    pub(super) clock: Clock,
+    pub(super) fleet: Arc<Fleet>,
+    pub(super) managed: Arc<HashMap<u32, Uuid>>,
+    pub(super) actor: Actor,
+    pub(super) ledger: Ledger,
+    pub(super) progress: Progress,
+    pub(super) cancel: watch::Receiver<bool>,
+    pub(super) down: watch::Receiver<bool>,
+}
+
+impl Ground {
+    /// Returns when the user stopped the run or the target is gone.
+    async fn ended(&self) {
+        let (mut cancel, mut down) = (self.cancel.clone(), self.down.clone());
+        // A sender that is gone says nothing more.
+        let told = async |receiver: &mut watch::Receiver<bool>| {
+            if receiver.wait_for(|ended| *ended).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = told(&mut cancel) => {}
+            () = told(&mut down) => {}
+        }
+    }
+}
+
+/// A request that was made.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    /// Its number in the load.
+    number: u32,
+    device: u32,
+    kind: AttemptKind,
+    managed_id: Uuid,
+    op: OpId,
+    status: Option<u16>,
+    begun: Begun,
+    action: Option<ActionSeen>,
+    exchanges: Vec<ExchangeId>,
+}
+
+/// The requests of the measured phase.
+pub(super) struct Rotations {
+    ground: Ground,
+    resolved: mpsc::UnboundedReceiver<u32>,
+    start_ns: u64,
+    /// Devices whose last request is not over.
+    busy: HashSet<u32>,
+    /// The devices of each kind, the next one to take first.
+    spare: BTreeMap<AttemptKind, std::collections::VecDeque<u32>>,
+    made: JoinSet<Result<Attempt, Error>>,
+    attempts: Vec<Attempt>,
+}
+
+impl Rotations {
+    pub(super) fn new(
+        ground: Ground,
+        resolved: mpsc::UnboundedReceiver<u32>,
+        start_ns: u64,
+    ) -> Self {
+        let kinds = [AttemptKind::Online, AttemptKind::Offline, AttemptKind::Unbacked];
+        let spare = kinds.map(|kind| (kind, ground.plan.candidates(kind).into()));
+        Self {
+            ground,
+            resolved,
+            start_ns,
+            busy: HashSet::new(),
+            spare: BTreeMap::from(spare),
+            made: JoinSet::new(),
+            attempts: Vec::new(),
+        }
+    }
+
+    /// Makes the requests at their times and waits, bounded, until the devices are done with them.
+    pub(super) async fn run(mut self) -> Result<Vec<Attempt>, Error> {
+        let plan = Arc::clone(&self.ground.plan);
+        for (number, planned) in (0..).zip(plan.rotations()) {
+            let at = self.ground.clock.deadline(self.start_ns + planned.at_ns);
+            if !self.wait_until(at).await {
+                break;
+            }
+            self.request(number, planned).await?;
+        }
+        self.settle().await?;
+        self.attempts.sort_by_key(|attempt| attempt.number);
+        Ok(self.attempts)
+    }
+
+    /// Waits and takes note of what ends meanwhile; false when the load ends early.
+    async fn wait_until(&mut self, at: tokio::time::Instant) -> bool {
+        let ended = self.ground.clone();
+        let mut ended = std::pin::pin!(ended.ended());
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut ended => return false,
+                Some(device) = self.resolved.recv() => {
+                    self.busy.remove(&device);
+                }
+                () = tokio::time::sleep_until(at) => return true,
+            }
+        }
+    }
+
+    /// Makes one request on a device that is free, the planned one if it can be.
+    async fn request(&mut self, number: u32, planned: &PlannedRotation) -> Result<(), Error> {
+        for _ in 0..POSTPONED_MAX {
+            if let Some((device, begun)) = self.free_device(number, planned).await? {
+                self.busy.insert(device);
+                self.post(number, (device, planned.kind), begun);
+                return Ok(());
+            }
+            let later = tokio::time::Instant::now() + POSTPONE;
+            if !self.wait_until(later).await {
+                return Ok(());
+            }
+        }
+        tracing::warn!(number, "no device free for a planned rotation");
+        Ok(())
+    }
+
+    async fn free_device(
+        &mut self,
+        number: u32,
+        planned: &PlannedRotation,
+    ) -> Result<Option<(u32, Begun)>, Error> {
+        let kind = planned.kind;
+        let mut next = Some(planned.device);
+        for _ in 0..TRIED_MAX {
+            let Some(device) = next.take().or_else(|| self.next_spare(kind)) else { break };
+            if self.busy.contains(&device) || !self.ground.managed.contains_key(&device) {
+                continue;
+            }
+            let begin = Begin { device, attempt: number, kind };
+            let begun = self.ground.fleet.begin(begin).await?;
+            if begun.ready {
+                return Ok(Some((device, begun)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes the spare devices of a kind in turn, from the far end of the planned order, so that
+    /// devices are distinct as long as possible.
+    fn next_spare(&mut self, kind: AttemptKind) -> Option<u32> {
+        let spare = self.spare.get_mut(&kind)?;
+        let device = spare.pop_back()?;
+        spare.push_front(device);
+        Some(device)
+    }
+
+    fn post(&mut self, number: u32, (device, kind): (u32, AttemptKind), begun: Begun) {
+        let ground = self.ground.clone();
+        let Some(managed_id) = ground.managed.get(&device).copied() else { return };
+        self.made.spawn(async move {
+            let (op, answer) = ground.actor.rotate_counted(&ground.ledger, managed_id).await;
+            let status = answer.as_ref().ok().map(|reply| reply.status);
+            ground.progress.rotated();
+            ground.fleet.posted(device, status)?;
+            let exchanges = answer.ok().map(|reply| reply.exchange).into_iter().collect();
+            Ok(Attempt {
+                number,
+                device,
+                kind,
+                managed_id,
+                op,
+                status,
+                begun,
+                action: None,
+                exchanges,
+            })
+        });
+    }
+
+    /// Collects the answers and waits for the devices.
+    async fn settle(&mut self) -> Result<(), Error> {
+        while let Some(made) = self.made.join_next().await {
+            let made =
+                made.map_err(|panic| Error::Harness(format!("rotation request: {panic}")))?;
+            self.attempts.push(made?);
+        }
+        let limit = tokio::time::Instant::now() + RESOLVE;
+        let ended = self.ground.clone();
+        let mut ended = std::pin::pin!(ended.ended());
+        while !self.busy.is_empty() {
+            tokio::select! {
+                biased;
+                Some(device) = self.resolved.recv() => {
+                    self.busy.remove(&device);
+                }
+                () = &mut ended => break,
+                () = tokio::time::sleep_until(limit) => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads what the target lists for each attempt; a row that is not final is looked at again for
+/// [`T_FAIL`].
+pub(super) async fn read_actions(parts: &LoadParts, mut attempts: Vec<Attempt>) -> Vec<Attempt> {
+    let actor = parts.admin.actor("rotate-operator", SCOPE);
+    let devices: HashSet<Uuid> = attempts.iter().map(|attempt| attempt.managed_id).collect();
+    let mut reads = JoinSet::new();
+    for device in sorted(devices) {
+        let (actor, cancel) = (actor.clone(), parts.cancel.clone());
+        reads.spawn(async move { (device, read_rows(&actor, device, &cancel).await) });
+    }
+    let mut rows = HashMap::new();
+    while let Some(read) = reads.join_next().await {
+        rows.extend(read.ok());
+    }
+    // Accepted requests make one row each, in order; the oldest comes first here.
+    for attempt in &mut attempts {
+        let Some((listed, exchange)) = rows.get_mut(&attempt.managed_id) else { continue };
+        let accepted = attempt.status.is_none_or(|status| (200..300).contains(&status));
+        if accepted && !listed.is_empty() {
+            let row = listed.remove(0);
+            attempt.action = Some(ActionSeen {
+                state: row.action_state,
+                detail: row.detail,
+                error_code: row.error_code,
+            });
+        }
+        attempt.exchanges.extend(*exchange);
+    }
+    attempts
+}
+
+fn sorted(devices: HashSet<Uuid>) -> Vec<Uuid> {
+    let mut devices: Vec<Uuid> = devices.into_iter().collect();
+    devices.sort_unstable();
+    devices
+}
+
+type Rows = (Vec<DeviceActionResult>, Option<ExchangeId>);
+
+async fn read_rows(actor: &Actor, device: Uuid, cancel: &watch::Receiver<bool>) -> Rows {
+    let limit = tokio::time::Instant::now() + T_FAIL;
+    loop {
+        let reply = actor.managed_device(device).await;
+        let exchange = reply.as_ref().ok().map(|reply| reply.exchange);
+        let body = reply.ok().and_then(|reply| reply.body);
+        let mut rows = body.map(|device| device.device_action_results).unwrap_or_default();
+        rows.retain(|row| row.action_name == ROTATE_LOCAL_ADMIN_PASSWORD);
+        let over = rows.iter().all(|row| row.action_state.is_final());
+        if over || *cancel.borrow() || tokio::time::Instant::now() >= limit {
+            // Newest first on the wire (contract 5); equal times keep that order reversed.
+            rows.reverse();
+            rows.sort_by_key(|row| row.start_date_time);
+            return (rows, exchange);
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Joins what the admin plane and the devices know of each attempt.
+pub(super) fn cases(
+    plan: &LoadPlan,
+    attempts: Vec<Attempt>,
+    records: &mut HashMap<u32, AttemptRecord>,
+) -> Vec<RotationCase> {
+    attempts
+        .into_iter()
+        .filter_map(|attempt| {
+            let spec = plan.spec(attempt.device)?;
+            let record = records.remove(&attempt.number)?;
+            let mut exchanges = attempt.exchanges;
+            exchanges.extend(record.exchanges);
+            Some(RotationCase {
+                device: spec.device_name,
+                managed_id: attempt.managed_id,
+                join_type: spec.join_type,
+                // What the endpoint said counts: a push answered otherwise belies the plan.
+                online: match attempt.kind {
+                    AttemptKind::Online | AttemptKind::Unbacked => true,
+                    AttemptKind::Offline => record.wakes.0 != record.wakes.1,
+                },
+                backed_up: attempt.begun.backed_up,
+                op: attempt.op,
+                status: attempt.status,
+                action: attempt.action,
+                execs: record.execs,
+                backups: record.backups,
+                password_changed: record.password_changed,
+                hours_to_expiry: attempt.begun.hours_to_expiry,
+                in_load: true,
+                exchanges,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,367 @@
+//! The report of a run: one value that every format is written from.
+//!
+//! | module | format |
+//! |---|---|
+//! | [`text`] | the table for people |
+//! | [`json`] | `report.json` |
+//! | [`junit`] | `junit.xml` |
+//! | [`evidence`] | one file a violation, secrets removed |
+//! | [`folder`] | the folder they go into |
+
+use std::collections::BTreeMap;
+
+use protocol::JoinType;
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::Requirement;
+use crate::exit::{self, Cause, ExitCode, RunVerdict};
+use crate::ledger::{Books, Tier};
+use crate::verdict::{Level, Tally, Verdict};
+
+pub mod evidence;
+pub mod folder;
+pub mod json;
+pub mod junit;
+pub mod redact;
+pub mod text;
+
+use redact::Redactor;
+
+/// The schema that [`json`] writes and reads.
+pub const SCHEMA: &str = "muster.report/1";
+
+/// Everything that is reported of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The verdict on the run as a whole.
+    pub verdict: RunVerdict,
+    /// What the process ends with.
+    pub exit_code: u8,
+    /// Every reason for an exit code other than 0, not only the one that won.
+    pub causes: Vec<String>,
+    /// The seed of everything that was drawn.
+    pub seed: u64,
+    /// What ran against what.
+    pub run: Run,
+    /// The devices.
+    pub fleet: Fleet,
+    /// One row a requirement, in the catalogue's order.
+    pub requirements: Vec<RequirementRow>,
+    /// The load and its times.
+    pub load: Load,
+    /// Operations against audit events.
+    pub audit: Audit,
+    /// The last member: a report without it was cut off.
+    pub footer: Footer,
+}
+
+/// What ran against what.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The version of muster.
+    pub muster_version: String,
+    /// `built-in`, or `external` for a target that was described by a file.
+    pub target: String,
+    /// The deliberate defect that was switched on in the built-in core.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// Digest of every device's identity; equal seeds and options give equal digests.
+    pub fleet_digest: String,
+    /// Digest of every planned check-in; equal seeds and options give equal digests.
+    pub plan_digest: String,
+    /// When the run began, UTC.
+    pub started_at: String,
+    /// From the first step to the report.
+    pub wall_s: f64,
+    /// Further counts, for example `pushed_sessions`.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// The load fleet; `cohort_devices` come on top of `devices`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fleet {
+    /// Devices of the load fleet.
+    pub devices: u64,
+    /// Of those, the ones that stayed online.
+    pub online: u64,
+    /// Of those, the ones that went offline after their first session.
+    pub offline: u64,
+    /// Devices of the load fleet by join state.
+    pub by_join_type: BTreeMap<JoinType, u64>,
+    /// Devices of the cohorts that exercise the requirements.
+    pub cohort_devices: u64,
+}
+
+/// One requirement's result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequirementRow {
+    /// For example `REQ-ROTATE-003`.
+    pub id: String,
+    /// How binding it is.
+    pub level: Level,
+    /// The result.
+    pub verdict: Verdict,
+    /// How often a check looked at a case.
+    pub evaluated: u64,
+    /// How often a wrong target would have been caught.
+    pub armed: u64,
+    /// How often it was violated.
+    pub violated: u64,
+    /// The checks that decided it.
+    pub checks: Vec<String>,
+    /// Files with the proof, as paths below the report's folder.
+    pub evidence: Vec<String>,
+    /// The requirement as one sentence.
+    pub sentence: String,
+    /// The first violations; the file with the proof of the n-th is the n-th of `evidence`.
+    pub violations: Vec<ViolationRow>,
+}
+
+/// One violation, without its proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViolationRow {
+    /// Short stable name of the way it was violated.
+    pub fingerprint: String,
+    /// What was required.
+    pub required: String,
+    /// What was seen.
+    pub seen: String,
+}
+
+/// The load as it was planned and as it went.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Check-ins that the plan holds.
+    pub planned: u64,
+    /// Check-ins that were begun.
+    pub started: u64,
+    /// Check-ins that could not be begun in time; `planned` is `started` and these.
+    pub not_started: u64,
+    /// Check-ins that came to their end.
+    pub completed: u64,
+    /// Check-ins that did not.
+    pub failed: u64,
+    /// Answers received.
+    pub responses: u64,
+    /// Answers that were compared with what the device had to get, and were right.
+    pub verified_responses: u64,
+    /// How long the load lasted.
+    pub duration_s: f64,
+    /// Completed check-ins a second.
+    pub check_ins_per_s: f64,
+    /// From the intended start of a check-in to its end.
+    pub latency_us: Quantiles,
+    /// From the first request of a check-in to its end.
+    pub service_time_us: Quantiles,
+    /// Processor time of this process during the load.
+    pub harness_cpu_s: f64,
+    /// Processor time of the core during the load; unknown for an external target.
+    pub core_cpu_s: Option<f64>,
+    /// Most memory that this process held.
+    pub harness_peak_rss_bytes: u64,
+    /// Most memory that the core held; unknown for an external target.
+    pub core_peak_rss_bytes: Option<u64>,
+}
+
+/// Times in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quantiles {
+    /// Median.
+    pub p50: u64,
+    /// 90 %.
+    pub p90: u64,
+    /// 99 %.
+    pub p99: u64,
+    /// 99.9 %.
+    pub p999: u64,
+    /// The longest.
+    pub max: u64,
+}
+
+/// Operations against audit events; the words are those of [`Books`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// Fewest events that are right.
+    pub expected_low: u64,
+    /// Most events that are right.
+    pub expected_high: u64,
+    /// Events of ours in the log.
+    pub seen: u64,
+    /// Events that are missing.
+    pub lost: u64,
+    /// Events that are too many for their operation.
+    pub duplicated: u64,
+    /// Events without an operation.
+    pub phantom: u64,
+    /// Events with an id of ours and the wrong actor, device or kind; part of `phantom`.
+    pub misattributed: u64,
+    /// Events of devices that are not ours; not part of `seen`.
+    pub foreign: u64,
+    /// Operations whose outcome is not known.
+    pub unknown_outcomes: u64,
+    /// Manual rotations attempted.
+    pub rotation_attempts: u64,
+    /// Passwords read.
+    pub password_reads: u64,
+    /// How exactly events were matched: 1 by operation, 3 by sums per device.
+    pub tier: u8,
+}
+
+/// Whether the report is whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Footer {
+    /// True when the run came to its planned end.
+    pub complete: bool,
+    /// What cut it short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Report {
+    /// A report without content that says how the run ended.
+    #[must_use]
+    pub fn new(seed: u64, causes: &[Cause], footer: Footer) -> Self {
+        let mut report = Self {
+            schema: SCHEMA.to_owned(),
+            verdict: RunVerdict::Pass,
+            exit_code: 0,
+            causes: Vec::new(),
+            seed,
+            run: Run::default(),
+            fleet: Fleet::default(),
+            requirements: Vec::new(),
+            load: Load::default(),
+            audit: Audit::default(),
+            footer,
+        };
+        report.conclude(causes);
+        report
+    }
+
+    /// Sets verdict, exit code and causes, which belong together.
+    pub fn conclude(&mut self, causes: &[Cause]) {
+        let code = exit::gravest(causes);
+        self.verdict = code.verdict();
+        self.exit_code = code.number();
+        self.causes = causes.iter().map(|cause| cause.text.clone()).collect();
+    }
+
+    /// The causes that the requirements give: a failed one, and a MUST that was not exercised.
+    #[must_use]
+    pub fn requirement_causes(&self) -> Vec<Cause> {
+        self.requirements
+            .iter()
+            .filter_map(RequirementRow::cause)
+            .collect()
+    }
+}
+
+impl RequirementRow {
+    /// The row of a requirement from the counts of its checks. Sentences about what was seen are
+    /// freed from secrets.
+    #[must_use]
+    pub fn new(
+        requirement: &Requirement,
+        tally: &Tally,
+        checks: Vec<String>,
+        redactor: &Redactor,
+    ) -> Self {
+        let violations = tally
+            .violations
+            .iter()
+            .map(|violation| ViolationRow {
+                fingerprint: violation.fingerprint.to_owned(),
+                required: redactor.scan(&violation.required),
+                seen: redactor.scan(&violation.seen),
+            })
+            .collect();
+        Self {
+            id: requirement.id.clone(),
+            level: requirement.level,
+            verdict: tally.verdict(requirement.level),
+            evaluated: tally.evaluated,
+            armed: tally.armed,
+            violated: tally.violated,
+            checks,
+            evidence: Vec::new(),
+            sentence: requirement.sentence.clone(),
+            violations,
+        }
+    }
+
+    fn cause(&self) -> Option<Cause> {
+        match (self.verdict, self.level) {
+            (Verdict::Fail, _) => Some(Cause::new(
+                ExitCode::Failed,
+                format!(
+                    "{} failed: violated in {} of {} cases",
+                    self.id, self.violated, self.armed
+                ),
+            )),
+            (Verdict::NotExercised, Level::Must) => Some(Cause::new(
+                ExitCode::Undetermined,
+                format!("{} was not exercised", self.id),
+            )),
+            (
+                Verdict::Pass | Verdict::Deviation | Verdict::Recorded | Verdict::NotExercised,
+                Level::Must | Level::Should | Level::Recorded,
+            ) => None,
+        }
+    }
+}
+
+impl Audit {
+    /// The books of every kind together, and how many operations there were of each.
+    #[must_use]
+    pub const fn new(all: &Books, rotations: &Books, reads: &Books) -> Self {
+        Self {
+            expected_low: all.expected_low,
+            expected_high: all.expected_high,
+            seen: all.seen,
+            lost: all.lost,
+            duplicated: all.duplicated,
+            phantom: all.phantom,
+            misattributed: all.misattributed,
+            foreign: all.foreign,
+            unknown_outcomes: all.unknown_outcomes,
+            rotation_attempts: rotations.operations,
+            password_reads: reads.operations,
+            tier: all.tier.number(),
+        }
+    }
+
+    /// How events were matched with operations, in words.
+    #[must_use]
+    pub const fn matching(&self) -> &'static str {
+        if self.tier == Tier::ByDevice.number() {
+            "matched by sums per device: a loss and a duplicate on one device cancel out"
+        } else {
+            "matched one by one, by request id"
+        }
+    }
+}
+
+impl Footer {
+    /// The run came to its planned end.
+    #[must_use]
+    pub const fn complete() -> Self {
+        Self {
+            complete: true,
+            reason: None,
+        }
+    }
+
+    /// The run was cut short.
+    #[must_use]
+    pub const fn incomplete(reason: String) -> Self {
+        Self {
+            complete: false,
+            reason: Some(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod sample;

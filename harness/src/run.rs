@@ -1,0 +1,330 @@
+//! A whole run, in order: fleet set up, load and scenarios side by side, logs read, books
+//! balanced, cases judged, report made.
+
+mod audit;
+mod conclude;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::admin::AdminClient;
+use crate::catalogue::Catalogue;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::exit::{Cause, ExitCode};
+use crate::http::{Authority, Connection, Failure, Request, path_of};
+use crate::lab::{Lab, LabParts};
+use crate::ledger::Ledger;
+use crate::limits::HTTP_EXCHANGE;
+use crate::load::{Load, LoadOptions, LoadOutcome, LoadParts, LoadPlan, Progress};
+use crate::push::PushEndpoint;
+use crate::report::Report;
+use crate::report::evidence::EvidenceFile;
+use crate::scenario::{self, ScenarioContext, ScenarioOutcome};
+use crate::target::Target;
+use crate::transcript::Transcript;
+use crate::usage::{self, Usage};
+
+/// What a run is to do.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The load; its salt is set by the run.
+    pub load: LoadOptions,
+    /// Bearer token that the target sends with its pushes.
+    pub push_token: String,
+    /// Whose target it is.
+    pub origin: Origin,
+}
+
+/// Whose target a run judges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The built-in core, started for this run.
+    BuiltIn {
+        /// Its process, whose processor time and memory are reported.
+        pid: u32,
+        /// The deliberate defect that is switched on.
+        fault: Option<&'static str>,
+    },
+    /// A target that was described by a file and may see several runs.
+    External,
+}
+
+/// How a run is watched and ended from the outside.
+#[derive(Clone, Debug)]
+pub struct Controls {
+    /// How far it is.
+    pub progress: Progress,
+    /// True ends the run early.
+    pub cancel: watch::Receiver<bool>,
+}
+
+/// What a run yields, whatever happened.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The report, concluded with the causes.
+    pub report: Report,
+    /// The proof of the violations.
+    pub evidence: Vec<EvidenceFile>,
+    /// Every cause for an exit code other than 0, for whoever adds one.
+    pub causes: Vec<Cause>,
+}
+
+/// Everything that the parts of a run share.
+#[derive(Debug)]
+struct Ground {
+    target: Target,
+    options: RunOptions,
+    clock: Clock,
+    transcript: Transcript,
+    ledger: Ledger,
+    admin: AdminClient,
+    lab: Lab,
+    push: PushEndpoint,
+    plan: Arc<LoadPlan>,
+    controls: Controls,
+}
+
+/// What happened, as far as it came.
+#[derive(Debug, Default)]
+struct Happened {
+    load: Option<LoadOutcome>,
+    scenarios: Vec<ScenarioOutcome>,
+    usage: LoadUsage,
+    causes: Vec<Cause>,
+    /// What cut the run short.
+    cut: Option<String>,
+}
+
+/// Processor time and memory around the load.
+#[derive(Clone, Copy, Debug, Default)]
+struct LoadUsage {
+    harness: Span,
+    core: Span,
+}
+
+/// What a process had used before and after the load.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    before: Option<Usage>,
+    after: Option<Usage>,
+}
+
+/// Runs everything against `target`. Never fails: what went wrong is a cause in the report.
+pub async fn run(target: Target, options: RunOptions, controls: Controls) -> Outcome {
+    let seed = options.load.seed;
+    let catalogue = match Catalogue::builtin() {
+        Ok(catalogue) => catalogue,
+        Err(error) => return conclude::nothing(seed, error),
+    };
+    let ground = match Ground::lay(target, options, controls).await {
+        Ok(ground) => ground,
+        Err(error) => return conclude::nothing(seed, error),
+    };
+    let happened = ground.happen().await;
+    conclude::conclude(&ground, &catalogue, happened).await
+}
+
+impl Ground {
+    async fn lay(
+        target: Target,
+        mut options: RunOptions,
+        controls: Controls,
+    ) -> Result<Self, Error> {
+        let clock = Clock::start();
+        let transcript = Transcript::default();
+        // Distinct for runs against one target, so that none takes another's events for its own.
+        let run_id = clock.now().as_millis().unsigned_abs() ^ options.load.seed.rotate_left(32);
+        options.load.salt = match options.origin {
+            Origin::BuiltIn { .. } => 0,
+            Origin::External => run_id & 0xffff_ffff,
+        };
+        let admin = AdminClient::new(&target, clock.clone(), transcript.clone(), run_id);
+        require_health(&target, &clock).await?;
+        let push =
+            PushEndpoint::start(clock.clone(), options.push_token.clone(), transcript.clone())
+                .await?;
+        let lab = Lab::new(LabParts {
+            target: target.clone(),
+            clock: clock.clone(),
+            push: push.clone(),
+            transcript: transcript.clone(),
+            seed: options.load.seed,
+            salt: options.load.salt,
+        });
+        Ok(Self {
+            plan: Arc::new(LoadPlan::new(options.load.clone())),
+            ledger: Ledger::new(run_id),
+            target,
+            options,
+            clock,
+            transcript,
+            admin,
+            lab,
+            push,
+            controls,
+        })
+    }
+
+    /// Load and scenarios, as far as they come.
+    async fn happen(&self) -> Happened {
+        let mut happened = Happened::default();
+        let load = match Load::prepare(self.load_parts()).await {
+            Ok(load) => load,
+            Err(error) => {
+                happened.cut(&error);
+                return happened;
+            }
+        };
+        if let Err(error) = load.go_offline().await {
+            happened.cut(&error);
+            return happened;
+        }
+        let scenarios = ScenarioContext {
+            lab: self.lab.clone(),
+            admin: self.admin.clone(),
+            ledger: self.ledger.clone(),
+        };
+        happened.usage.note(&self.options.origin, Edge::Before);
+        let mut cancelled = self.controls.cancel.clone();
+        let (load, outcomes) = tokio::join!(Box::pin(self.carry(load, &mut happened)), async {
+            tokio::select! {
+                outcomes = scenario::run_all(&scenarios) => outcomes,
+                _ = cancelled.wait_for(|cancelled| *cancelled) => Vec::new(),
+            }
+        });
+        happened.load = load;
+        happened.scenarios = outcomes;
+        happened.judge_completeness(&self.controls);
+        happened
+    }
+
+    /// Measures and sums up.
+    async fn carry(&self, mut load: Load, happened: &mut Happened) -> Option<LoadOutcome> {
+        let measured = load.measure().await;
+        happened.usage.note(&self.options.origin, Edge::After);
+        if let Err(error) = measured {
+            happened.cut(&error);
+        }
+        match load.finish().await {
+            Ok(outcome) => Some(outcome),
+            Err(error) => {
+                happened.cut(&error);
+                None
+            }
+        }
+    }
+
+    fn load_parts(&self) -> LoadParts {
+        LoadParts {
+            target: self.target.clone(),
+            clock: self.clock.clone(),
+            push: self.push.clone(),
+            transcript: self.transcript.clone(),
+            admin: self.admin.clone(),
+            ledger: self.ledger.clone(),
+            plan: Arc::clone(&self.plan),
+            progress: self.controls.progress.clone(),
+            cancel: self.controls.cancel.clone(),
+        }
+    }
+}
+
+/// A target that does not answer now was never there: nothing can be said of it.
+async fn require_health(target: &Target, clock: &Clock) -> Result<(), Error> {
+    let url = format!("{}/muster/v1/health", target.control.trim_end_matches('/'));
+    let authority = Authority::of_url(&url)
+        .ok_or_else(|| Error::SetUp(format!("not an http URL: `{url}`")))?;
+    let mut connection = Connection::new(authority, clock.clone());
+    let request =
+        Request { method: "GET", path: path_of(&url), headers: &[], body: Bytes::new() };
+    match connection.send(request, HTTP_EXCHANGE).await {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) => Err(Error::SetUp(format!(
+            "the target is not ready: GET {url} gave status {}",
+            answer.status
+        ))),
+        Err(Failure::NotSent(cause) | Failure::Unknown(cause)) => {
+            Err(Error::Unreachable { what: format!("GET {url}"), cause })
+        }
+    }
+}
+
+impl Happened {
+    /// An error that ends the run early. The target had answered before, so one that does not
+    /// answer any more leaves the run undetermined.
+    fn cut(&mut self, error: &Error) {
+        let code = match error {
+            Error::SetUp(_) => ExitCode::SetUp,
+            Error::Unreachable { .. } | Error::Target { .. } => ExitCode::Undetermined,
+            Error::Harness(_) => ExitCode::Internal,
+        };
+        let text = error.to_string();
+        self.causes.push(Cause::new(code, text.clone()));
+        self.cut.get_or_insert(text);
+    }
+
+    fn judge_completeness(&mut self, controls: &Controls) {
+        if *controls.cancel.borrow() {
+            self.cut.get_or_insert_with(|| "the run was ended from the outside".to_owned());
+        }
+        if self.load.as_ref().is_some_and(|load| load.target_down) {
+            let text = "the target stopped answering during the run".to_owned();
+            self.causes.push(Cause::new(ExitCode::Undetermined, text.clone()));
+            self.cut.get_or_insert(text);
+        }
+        let errors: Vec<(&str, &Error)> = self
+            .scenarios
+            .iter()
+            .filter_map(|outcome| Some((outcome.name, outcome.error.as_ref()?)))
+            .collect();
+        let causes = errors.iter().map(|(name, error)| {
+            let code = match error {
+                Error::Harness(_) => ExitCode::Internal,
+                Error::SetUp(_) | Error::Unreachable { .. } | Error::Target { .. } => {
+                    ExitCode::Undetermined
+                }
+            };
+            Cause::new(code, format!("scenario `{name}` ended early: {error}"))
+        });
+        self.causes.extend(causes);
+    }
+}
+
+/// Which end of the load a reading belongs to.
+#[derive(Clone, Copy)]
+enum Edge {
+    Before,
+    After,
+}
+
+impl LoadUsage {
+    fn note(&mut self, origin: &Origin, edge: Edge) {
+        let core = match origin {
+            Origin::BuiltIn { pid, .. } => usage::of_process(*pid),
+            Origin::External => None,
+        };
+        self.harness.note(usage::of_self(), edge);
+        self.core.note(core, edge);
+    }
+}
+
+impl Span {
+    const fn note(&mut self, usage: Option<Usage>, edge: Edge) {
+        match edge {
+            Edge::Before => self.before = usage,
+            Edge::After => self.after = usage,
+        }
+    }
+
+    /// Processor time between the two readings.
+    fn cpu_s(&self) -> Option<f64> {
+        Some(self.after?.cpu_s - self.before?.cpu_s)
+    }
+
+    fn peak_rss_bytes(&self) -> Option<u64> {
+        Some(self.after?.peak_rss_bytes)
+    }
+}

@@ -1,0 +1,245 @@
+//! Turns what happened into a report: cases, checks, verdicts, evidence, causes.
+
+use std::collections::BTreeMap;
+
+use protocol::directory::{CredentialUpload, password_from_base64};
+use uuid::Uuid;
+
+use super::{Ground, Happened, LoadUsage, Origin, Outcome, audit};
+use crate::case::Case;
+use crate::catalogue::Catalogue;
+use crate::checks;
+use crate::error::Error;
+use crate::exit::{Cause, ExitCode};
+use crate::ledger::OpKind;
+use crate::load::LoadOutcome;
+use crate::metrics::Percentiles;
+use crate::report::evidence::{self, EvidenceFile};
+use crate::report::redact::Redactor;
+use crate::report::{self, Audit, Fleet, Footer, Quantiles, Report, RequirementRow};
+use crate::scenario;
+use crate::transcript::Plane;
+
+/// A run that ended before there was a target to judge.
+pub(super) fn nothing(seed: u64, error: Error) -> Outcome {
+    let footer = Footer::incomplete(error.to_string());
+    let causes = vec![Cause::from(error)];
+    Outcome {
+        report: Report::new(seed, &causes, footer),
+        evidence: Vec::new(),
+        causes,
+    }
+}
+
+/// Reads the logs, judges every case and makes the report.
+pub(super) async fn conclude(
+    ground: &Ground,
+    catalogue: &Catalogue,
+    mut happened: Happened,
+) -> Outcome {
+    let mut cases = cases(&mut happened);
+    if happened.cut.is_none()
+        && let Err(error) = audit::read(ground, ground.clock.at(0).ticks()).await
+    {
+        happened.cut(&error);
+    }
+    // Books that were not read to their end show losses that are none.
+    if happened.cut.is_none() {
+        cases.extend(scenario::audit_cases(&cases, &ground.ledger));
+    }
+    let mut report = frame(ground, &happened);
+    let evidence = match judge(ground, catalogue, &cases, &mut report) {
+        Ok(evidence) => evidence,
+        Err(error) => {
+            happened.causes.push(Cause::from(error));
+            Vec::new()
+        }
+    };
+    let mut causes = report.requirement_causes();
+    causes.extend(happened.causes);
+    causes.extend(ground_causes(ground, happened.load.as_ref()));
+    report.conclude(&causes);
+    Outcome { report, evidence, causes }
+}
+
+/// The cases of the scenarios and of the load.
+fn cases(happened: &mut Happened) -> Vec<Case> {
+    let mut cases: Vec<Case> =
+        happened.scenarios.iter_mut().flat_map(|outcome| outcome.cases.drain(..)).collect();
+    if let Some(load) = &mut happened.load {
+        let deliveries = load.deliveries.values().sum();
+        let rotations = std::mem::take(&mut load.rotations);
+        cases.extend(scenario::load_cases(rotations, load.answers.wrong.clone(), deliveries));
+    }
+    cases
+}
+
+/// One row a requirement, and the proof of the violations.
+fn judge(
+    ground: &Ground,
+    catalogue: &Catalogue,
+    cases: &[Case],
+    report: &mut Report,
+) -> Result<Vec<EvidenceFile>, Error> {
+    let redactor = redactor(ground)?;
+    let mut tallies = checks::tally(cases);
+    let mut files = Vec::new();
+    for requirement in catalogue.requirements() {
+        let tally = tallies.remove(requirement.id.as_str()).unwrap_or_default();
+        let checks = checks::of_requirement(&requirement.id).map(|check| check.id.to_owned());
+        let mut row = RequirementRow::new(requirement, &tally, checks.collect(), &redactor);
+        files.extend(evidence::attach(
+            &mut row,
+            requirement,
+            &tally,
+            &ground.transcript,
+            &redactor,
+        )?);
+        report.requirements.push(row);
+    }
+    Ok(files)
+}
+
+/// Knows the tokens of the target and every password that a recorded upload carried.
+fn redactor(ground: &Ground) -> Result<Redactor, Error> {
+    let passwords: Vec<String> = ground
+        .transcript
+        .requests(Plane::Directory)
+        .iter()
+        .filter_map(|body| serde_json::from_slice::<CredentialUpload>(body).ok())
+        .filter_map(|upload| password_from_base64(upload.password_base64.expose()))
+        .collect();
+    let tokens = ground.target.tokens.values().map(String::as_str);
+    let push = std::iter::once(ground.options.push_token.as_str());
+    let secrets = tokens.chain(push).chain(passwords.iter().map(String::as_str));
+    // Fresh for each run, so that digests of two reports cannot be compared.
+    let salt = Uuid::from_u64_pair(
+        ground.clock.now().as_millis().unsigned_abs(),
+        ground.clock.monotonic_ns(),
+    );
+    Redactor::new(salt.into_bytes(), secrets)
+}
+
+/// Everything of the report but requirements, verdict and causes.
+fn frame(ground: &Ground, happened: &Happened) -> Report {
+    let footer = happened.cut.clone().map_or_else(Footer::complete, Footer::incomplete);
+    let mut report = Report::new(ground.options.load.seed, &[], footer);
+    let plan = &ground.plan;
+    report.fleet = Fleet {
+        devices: u64::from(plan.options().devices),
+        online: plan.online(),
+        offline: u64::from(plan.options().devices) - plan.online(),
+        by_join_type: plan.by_join_type(),
+        cohort_devices: ground.lab.devices(),
+    };
+    report.load = load(happened.load.as_ref(), happened.usage);
+    report.load.planned = report.load.planned.max(plan.rate().events());
+    report.audit = Audit::new(
+        &ground.ledger.balance(),
+        &ground.ledger.balance_of(OpKind::Rotation),
+        &ground.ledger.balance_of(OpKind::Recover),
+    );
+    report.run = run(ground, happened.load.as_ref());
+    report
+}
+
+fn run(ground: &Ground, load: Option<&LoadOutcome>) -> report::Run {
+    let (target, fault) = match ground.options.origin {
+        Origin::BuiltIn { fault, .. } => ("built-in", fault.map(str::to_owned)),
+        Origin::External => ("external", None),
+    };
+    let wall = std::time::Duration::from_nanos(ground.clock.monotonic_ns());
+    report::Run {
+        muster_version: env!("CARGO_PKG_VERSION").to_owned(),
+        target: target.to_owned(),
+        fault,
+        fleet_digest: ground.plan.fleet_digest(),
+        plan_digest: ground.plan.plan_digest(),
+        started_at: ground.clock.at(0).to_string(),
+        wall_s: wall.as_secs_f64(),
+        counts: load.map(counts).unwrap_or_default(),
+    }
+}
+
+fn counts(load: &LoadOutcome) -> BTreeMap<String, u64> {
+    let delay = load.timings.start_delay();
+    [
+        ("in_flight_peak", load.in_flight_peak),
+        ("policy_deliveries", load.deliveries.values().sum()),
+        ("pushed_sessions", load.pushed_sessions),
+        ("pushed_sessions_failed", load.pushed_failed),
+        ("rotations_planned", load.rotations_planned),
+        ("setup_responses", load.answers.setup_responses),
+        ("setup_verified_responses", load.answers.setup_verified),
+        ("start_delay_us_p50", delay.p50),
+        ("start_delay_us_p99", delay.p99),
+        ("wrong_answers", load.answers.wrong_total),
+    ]
+    .into_iter()
+    .map(|(name, count)| (name.to_owned(), count))
+    .collect()
+}
+
+fn load(outcome: Option<&LoadOutcome>, usage: LoadUsage) -> report::Load {
+    let mut load = report::Load {
+        harness_cpu_s: usage.harness.cpu_s().unwrap_or_default(),
+        core_cpu_s: usage.core.cpu_s(),
+        harness_peak_rss_bytes: usage.harness.peak_rss_bytes().unwrap_or_default(),
+        core_peak_rss_bytes: usage.core.peak_rss_bytes(),
+        ..report::Load::default()
+    };
+    let Some(outcome) = outcome else { return load };
+    load.planned = outcome.books.planned;
+    load.started = outcome.books.started;
+    load.not_started = outcome.books.not_started;
+    load.completed = outcome.books.completed;
+    load.failed = outcome.books.failed;
+    load.responses = outcome.answers.responses;
+    load.verified_responses = outcome.answers.verified;
+    load.duration_s = outcome.duration_s;
+    load.check_ins_per_s = outcome.check_ins_per_s;
+    load.latency_us = quantiles(outcome.timings.latency());
+    load.service_time_us = quantiles(outcome.timings.service_time());
+    load
+}
+
+const fn quantiles(percentiles: Percentiles) -> Quantiles {
+    let Percentiles { p50, p90, p99, p999, max } = percentiles;
+    Quantiles { p50, p90, p99, p999, max }
+}
+
+/// Causes that no requirement owns.
+fn ground_causes(ground: &Ground, load: Option<&LoadOutcome>) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let mut undetermined = |text| causes.push(Cause::new(ExitCode::Undetermined, text));
+    if ground.ledger.balance().undetermined() {
+        undetermined("too many operations have an unknown outcome".to_owned());
+    }
+    let Some(load) = load else { return causes };
+    if load.setup_failed > 0 {
+        let first = load.setup_failures.first().map_or("", String::as_str);
+        undetermined(format!("{} devices could not be set up, first: {first}", load.setup_failed));
+    }
+    let failed = load.books.failed + load.pushed_failed;
+    if failed > 0 && load.answers.wrong_total == 0 {
+        undetermined(format!("{failed} check-ins failed without a wrong answer"));
+    }
+    if load.answers.responses != load.answers.verified {
+        let unverified = load.answers.responses - load.answers.verified;
+        undetermined(format!("{unverified} answers of the load were not verified"));
+    }
+    let unowned: Vec<_> =
+        load.answers.wrong.iter().filter(|wrong| wrong.requirement.is_none()).collect();
+    if let Some(first) = unowned.first() {
+        let text = format!(
+            "answers of the load were wrong, first: required {}, seen {}",
+            first.required, first.seen
+        );
+        causes.push(Cause::new(ExitCode::Failed, text));
+    }
+    if !load.books.balance() {
+        let text = format!("the books of check-ins do not balance: {:?}", load.books);
+        causes.push(Cause::new(ExitCode::Internal, text));
+    }
+    causes
+}

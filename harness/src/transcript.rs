@@ -1,0 +1,109 @@
+//! What went over the wire: every exchange of the cohorts, and the exchanges of the load that a
+//! verdict needs as evidence.
+//!
+//! Checks cite exchanges by id; the report writes the cited ones out with secrets removed.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use protocol::time::UtcMillis;
+use uuid::Uuid;
+
+/// Names an exchange within a run; dense, in order of recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct ExchangeId(pub u64);
+
+/// Which of the target's planes (or ours) an exchange went over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Plane {
+    /// Enrolment (MS-MDE2).
+    Enroll,
+    /// Management (SyncML).
+    Manage,
+    /// The credential upload.
+    Directory,
+    /// The admin plane.
+    Admin,
+    /// The control plane.
+    Control,
+    /// A push that the target sent to our endpoint.
+    Push,
+}
+
+/// One request and its answer.
+#[derive(Clone)]
+pub struct Exchange {
+    /// Which plane.
+    pub plane: Plane,
+    /// Which cohort or phase it belongs to, for example `rotate` or `load`.
+    pub scope: &'static str,
+    /// The device's name on device planes and pushes; the actor's name on the others.
+    pub party: String,
+    /// `GET`, `POST`, ...
+    pub method: &'static str,
+    /// Path and query below the authority.
+    pub path: String,
+    /// The `client-request-id` sent, on the admin and control planes.
+    pub client_request_id: Option<Uuid>,
+    /// When the request was written, by the harness's clock.
+    pub sent_at: UtcMillis,
+    /// When the answer was complete; `None` when none came.
+    pub received_at: Option<UtcMillis>,
+    /// The body sent. Secrets are in it: only the evidence writer's redaction may print it.
+    pub request: Vec<u8>,
+    /// The status, `None` when no answer came.
+    pub status: Option<u16>,
+    /// The body received. Secrets may be in it.
+    pub response: Vec<u8>,
+    /// The transport's complaint when no answer came.
+    pub failure: Option<String>,
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchange")
+            .field("plane", &self.plane)
+            .field("party", &self.party)
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All recorded exchanges of a run; clones share the store.
+#[derive(Clone, Debug, Default)]
+pub struct Transcript {
+    exchanges: Arc<Mutex<Vec<Exchange>>>,
+}
+
+impl Transcript {
+    /// Most exchanges that are kept; beyond it the newest are dropped and counted by id alone.
+    pub const EXCHANGES_MAX: usize = 200_000;
+
+    /// Keeps an exchange and names it.
+    #[must_use]
+    pub fn record(&self, exchange: Exchange) -> ExchangeId {
+        let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = ExchangeId(u64::try_from(exchanges.len()).unwrap_or(u64::MAX));
+        if exchanges.len() < Self::EXCHANGES_MAX {
+            exchanges.push(exchange);
+        }
+        id
+    }
+
+    /// The bodies sent over a plane, in order.
+    #[must_use]
+    pub fn requests(&self, plane: Plane) -> Vec<Vec<u8>> {
+        let exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_plane = exchanges.iter().filter(|exchange| exchange.plane == plane);
+        of_plane.map(|exchange| exchange.request.clone()).collect()
+    }
+
+    /// The exchange with this id, if it was kept.
+    #[must_use]
+    pub fn exchange(&self, id: ExchangeId) -> Option<Exchange> {
+        let exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        exchanges.get(usize::try_from(id.0).ok()?).cloned()
+    }
+}
