@@ -1,2 +1,46 @@
-//! Placeholder.
-fn main() {}
+//! The `muster` command: parses the command line, does what it says, and turns the outcome into an
+//! exit code.
+
+mod child;
+mod cli;
+mod command;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use tracing_subscriber::EnvFilter;
+
+use cli::{Cli, Command};
+
+/// What the process ends with when the command line is wrong (ARCHITECTURE.md, exit codes).
+const USAGE: u8 = 4;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_unset| EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match cli.command {
+        Command::Run(arguments) => command::run::run(arguments),
+        Command::Serve(arguments) => command::serve::serve(arguments),
+        Command::Requirements => command::list::requirements(),
+        Command::Faults => command::list::faults(),
+    }
+}
+
+/// Prints what is wrong with the command line, or the help that was asked for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let printed = error.print();
+    match (error.kind(), printed) {
+        (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, Ok(())) => ExitCode::SUCCESS,
+        _ => ExitCode::from(USAGE),
+    }
+}

@@ -1,0 +1,95 @@
+//! The built-in core as a child process: started, watched, never left behind.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use harness::error::Error;
+use harness::target::Target;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+
+/// How long the child may take to print its line.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// A running `muster serve --json --exit-with-stdin`.
+#[derive(Debug)]
+pub(crate) struct CoreChild {
+    child: Child,
+    /// Held open: the child ends when this closes, even when this process is killed.
+    _stdin: ChildStdin,
+    pid: u32,
+}
+
+/// What the child is started with.
+#[derive(Debug)]
+pub(crate) struct CoreOptions {
+    /// Seed of its ids and tokens.
+    pub seed: u64,
+    /// Name of the fault to switch on.
+    pub fault: Option<&'static str>,
+    /// Bearer token of its pushes.
+    pub push_token: String,
+}
+
+impl CoreChild {
+    /// Starts this executable as a core and reads where it listens.
+    ///
+    /// # Errors
+    /// [`Error::SetUp`] when it cannot be started or does not say where it listens.
+    pub(crate) async fn start(options: &CoreOptions) -> Result<(Self, Target), Error> {
+        let program = std::env::current_exe()
+            .map_err(|error| Error::SetUp(format!("cannot find this executable: {error}")))?;
+        let mut command = Command::new(&program);
+        command
+            .args(["serve", "--json", "--exit-with-stdin", "--seed"])
+            .arg(options.seed.to_string())
+            .arg("--push-token")
+            .arg(&options.push_token)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        // A terminal sends Ctrl-C to the whole group; the core must outlive it until the report
+        // is written.
+        command.process_group(0);
+        if let Some(fault) = options.fault {
+            command.args(["--fault", fault]);
+        }
+        let failed =
+            |what: &str| Error::SetUp(format!("the core `{}` {what}", program.display()));
+        let mut child = command
+            .spawn()
+            .map_err(|error| failed(&format!("cannot be started: {error}")))?;
+        let (Some(stdin), Some(stdout), Some(pid)) =
+            (child.stdin.take(), child.stdout.take(), child.id())
+        else {
+            return Err(failed("has no standard streams"));
+        };
+        let mut line = String::new();
+        let mut stdout = BufReader::new(stdout);
+        match tokio::time::timeout(START_LIMIT, stdout.read_line(&mut line)).await {
+            Ok(Ok(bytes)) if bytes > 0 => {}
+            Ok(Ok(_)) => return Err(failed("ended before it said where it listens")),
+            Ok(Err(error)) => return Err(failed(&format!("cannot be read: {error}"))),
+            Err(_elapsed) => return Err(failed("did not say where it listens in 20 s")),
+        }
+        let target = Target::parse(&line)?;
+        let core = Self {
+            child,
+            _stdin: stdin,
+            pid,
+        };
+        Ok((core, target))
+    }
+
+    /// The process.
+    pub(crate) const fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Ends the child and waits for it.
+    pub(crate) async fn stop(mut self) {
+        if let Err(error) = self.child.kill().await {
+            tracing::debug!(%error, "the core had ended already");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The command line: types for clap and nothing else.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use harness::fleet::mix::{Mix, PPM_ONE};
+use reference::{Fault, RightsSet};
+
+/// Fleet-scale load and conformance harness for Windows LAPS management.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What muster can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Enrol a fleet, let it check in, judge the target while it does, and time it.
+    Run(RunArgs),
+    /// Run the built-in reference management core alone.
+    Serve(ServeArgs),
+    /// List the requirements that are judged, with their checks.
+    Requirements,
+    /// List the deliberate defects of the built-in core that `run` must catch.
+    Faults,
+}
+
+/// Options of `muster run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// Devices of the load fleet; the cohorts of the requirements come on top.
+    #[arg(long, default_value_t = 2000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub devices: u32,
+    /// Share of each join state that goes offline after its first session, 0 to 1.
+    #[arg(long, default_value = "0.3", value_name = "FRACTION", value_parser = parts_per_million)]
+    pub offline: u32,
+    /// Share of each join state in percent; the shares add up to 100.
+    #[arg(
+        long,
+        default_value = "entra=50,hybrid=30,registered=5,domain=10,none=5",
+        value_name = "MIX",
+        value_parser = mix
+    )]
+    pub mix: Mix,
+    /// How long devices check in, for example 10s, 500ms or 2m.
+    #[arg(long, default_value = "10s", value_name = "TIME", value_parser = duration)]
+    pub duration: Duration,
+    /// Check-ins a second over the whole fleet [default: each online device once in 2 s].
+    #[arg(long, value_name = "CHECK_INS_PER_S", value_parser = per_1000_s)]
+    pub rate: Option<u64>,
+    /// Seed of everything that is drawn: devices, passwords, order of check-ins.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Switch on one deliberate defect of the built-in core, see `muster faults`.
+    #[arg(long, value_name = "NAME", value_parser = fault, conflicts_with = "target_json")]
+    pub fault: Option<Fault>,
+    /// Judge the target that this file describes (the line of `muster serve --json`) instead of
+    /// starting the built-in core.
+    #[arg(long, value_name = "FILE")]
+    pub target_json: Option<PathBuf>,
+    /// Write report.json, junit.xml and the evidence of violations into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Bearer token that the target sends with its pushes.
+    #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
+    pub push_token: String,
+}
+
+/// Options of `muster serve`.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// Where to listen, on loopback; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// Print URLs and tokens as one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Switch on one deliberate defect, see `muster faults`.
+    #[arg(long, value_name = "NAME", value_parser = fault)]
+    pub fault: Option<Fault>,
+    /// Seed of ids, tokens and nonces [default: drawn].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Bearer token that goes with pushes.
+    #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
+    pub push_token: String,
+    /// Host, or host:port, that may be pushed to; may be repeated [default: loopback].
+    #[arg(long, value_name = "HOST")]
+    pub push_allow: Vec<String>,
+    /// Let the control plane advance the core's clock.
+    #[arg(long)]
+    pub virtual_clock: bool,
+    /// Which requirement set decides the rights that a rotation needs.
+    #[arg(long, default_value = "current-2025", value_name = "NAME", value_parser = requirement_set)]
+    pub set: RightsSet,
+    /// End when standard input closes.
+    #[arg(long)]
+    pub exit_with_stdin: bool,
+}
+
+/// The push token of `run` and `serve` when none is given, so that the two fit each other.
+const DEFAULT_PUSH_TOKEN: &str = "muster-push";
+
+fn parts_per_million(text: &str) -> Result<u32, String> {
+    thousandths(text, 6)
+        .and_then(|ppm| u32::try_from(ppm).ok())
+        .filter(|ppm| *ppm <= PPM_ONE)
+        .ok_or_else(|| format!("`{text}` is not a fraction from 0 to 1"))
+}
+
+fn per_1000_s(text: &str) -> Result<u64, String> {
+    thousandths(text, 3)
+        .filter(|rate| (1..=1_000_000_000).contains(rate))
+        .ok_or_else(|| format!("`{text}` is not a rate above 0 and up to 1000000 a second"))
+}
+
+/// A decimal number without sign, times ten to the power of `places`; more places are refused.
+fn thousandths(text: &str, places: usize) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if (whole.is_empty() && part.is_empty()) || part.len() > places {
+        return None;
+    }
+    if !digits(whole) || !digits(part) {
+        return None;
+    }
+    format!("{whole}{part:0<places$}").parse().ok()
+}
+
+/// Shares such as `entra=50,hybrid=50`; join states that are not named have none.
+fn mix(text: &str) -> Result<Mix, String> {
+    const NAMES: [&str; 5] = ["entra", "hybrid", "registered", "domain", "none"];
+    let mut percent = [None; 5];
+    for share in text.split(',') {
+        let (name, value) = share.split_once('=').unwrap_or((share, ""));
+        let place = NAMES.iter().position(|known| *known == name.trim()).ok_or_else(|| {
+            format!("`{}` is no join state: {}", name.trim(), NAMES.join(", "))
+        })?;
+        let value: u8 = value
+            .trim()
+            .parse()
+            .map_err(|_syntax| format!("`{share}` is not a share in whole percent"))?;
+        if percent[place].replace(value).is_some() {
+            return Err(format!("`{name}` is named twice"));
+        }
+    }
+    let percent = percent.map(Option::unwrap_or_default);
+    let sum: u32 = percent.iter().copied().map(u32::from).sum();
+    Mix::new(percent).ok_or_else(|| format!("the shares of `{text}` add up to {sum}, not 100"))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time such as 10s, 500ms or 2m, up to 24h");
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let seconds_per_unit = match unit {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(wrong()),
+    };
+    let seconds = number.parse::<f64>().map_err(|_syntax| wrong())? * seconds_per_unit;
+    if seconds > 0.0 && seconds <= 86_400.0 {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(wrong())
+    }
+}
+
+fn fault(text: &str) -> Result<Fault, String> {
+    Fault::by_name(text).ok_or_else(|| format!("`{text}` is no fault; `muster faults` lists them"))
+}
+
+fn requirement_set(text: &str) -> Result<RightsSet, String> {
+    RightsSet::by_name(text).ok_or_else(|| {
+        format!("`{text}` is no requirement set: seed-2023-04, ga-2023-10 or current-2025")
+    })
+}

@@ -1,0 +1,160 @@
+//! `muster run`: starts the built-in core or takes a target from a file, runs, reports.
+
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::process::ExitCode;
+
+use harness::error::Error;
+use harness::exit::{self, Cause};
+use harness::fleet::mix::PPM_ONE;
+use harness::load::{LoadOptions, Progress};
+use harness::report::folder::ReportFolder;
+use harness::report::text::{self, Style};
+use harness::report::{Footer, Report};
+use harness::run::{Controls, Origin, Outcome, RunOptions};
+use harness::target::Target;
+use reference::FAULTS;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{SET_UP, complain, progress, runtime};
+use crate::child::{CoreChild, CoreOptions};
+use crate::cli::RunArgs;
+
+/// Runs and reports; the exit code is that of the gravest cause.
+pub(crate) fn run(arguments: RunArgs) -> ExitCode {
+    let folder = match arguments.report.as_deref().map(ReportFolder::prepare).transpose() {
+        Ok(folder) => folder,
+        Err(error) => {
+            complain(&error.to_string());
+            return ExitCode::from(SET_UP);
+        }
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let seed = arguments.seed;
+    let outcome = runtime.block_on(supervise(arguments)).unwrap_or_else(|error| nothing(seed, error));
+    // Whatever still waits on a socket is of no interest any more.
+    runtime.shutdown_background();
+    publish(outcome, folder.as_ref())
+}
+
+/// Watches signals while the run goes on; a signal ends it early and becomes a cause.
+async fn supervise(arguments: RunArgs) -> Result<Outcome, Error> {
+    let mut interrupt = watch_signal(SignalKind::interrupt())?;
+    let mut terminate = watch_signal(SignalKind::terminate())?;
+    let (cancel, cancelled) = watch::channel(false);
+    let run = carry(arguments, cancelled);
+    tokio::pin!(run);
+    let signal = tokio::select! {
+        outcome = &mut run => return outcome,
+        _ = interrupt.recv() => exit::ExitCode::Interrupted,
+        _ = terminate.recv() => exit::ExitCode::Terminated,
+    };
+    complain("ending the run early; a second signal ends it without a report");
+    let _receivers = cancel.send_replace(true);
+    let mut outcome = tokio::select! {
+        outcome = &mut run => outcome?,
+        _ = interrupt.recv() => return Err(Error::SetUp("ended by a second signal".to_owned())),
+        _ = terminate.recv() => return Err(Error::SetUp("ended by a second signal".to_owned())),
+    };
+    let cause = Cause::new(signal, signal.meaning().to_owned());
+    outcome.report.footer = Footer::incomplete(cause.text.clone());
+    outcome.causes.push(cause);
+    outcome.report.conclude(&outcome.causes);
+    Ok(outcome)
+}
+
+/// The run itself, with its core where it needs one.
+async fn carry(arguments: RunArgs, cancel: watch::Receiver<bool>) -> Result<Outcome, Error> {
+    let (core, target) = match &arguments.target_json {
+        Some(path) => {
+            let line = fs::read_to_string(path).map_err(|error| {
+                Error::SetUp(format!("cannot read `{}`: {error}", path.display()))
+            })?;
+            (None, Target::parse(&line)?)
+        }
+        None => {
+            let (core, target) = CoreChild::start(&core_options(&arguments)).await?;
+            progress::line(&format!("core process {}, listening at {}", core.pid(), target.manage));
+            (Some(core), target)
+        }
+    };
+    let origin = core.as_ref().map_or(Origin::External, |core| Origin::BuiltIn {
+        pid: core.pid(),
+        fault: fault_name(&arguments),
+    });
+    let progress = Progress::default();
+    let shown = tokio::spawn(progress::show(progress.clone(), arguments.devices));
+    let options = RunOptions {
+        load: load_options(&arguments),
+        push_token: arguments.push_token,
+        origin,
+    };
+    let outcome = harness::run::run(target, options, Controls { progress, cancel }).await;
+    shown.abort();
+    if let Some(core) = core {
+        core.stop().await;
+    }
+    Ok(outcome)
+}
+
+fn core_options(arguments: &RunArgs) -> CoreOptions {
+    CoreOptions {
+        seed: arguments.seed,
+        fault: fault_name(arguments),
+        push_token: arguments.push_token.clone(),
+    }
+}
+
+fn fault_name(arguments: &RunArgs) -> Option<&'static str> {
+    let fault = arguments.fault?;
+    FAULTS.iter().find(|row| row.fault == fault).map(|row| row.name)
+}
+
+fn load_options(arguments: &RunArgs) -> LoadOptions {
+    LoadOptions {
+        devices: arguments.devices,
+        offline_ppm: arguments.offline.min(PPM_ONE),
+        mix: arguments.mix,
+        duration: arguments.duration,
+        per_1000_s: arguments.rate,
+        seed: arguments.seed,
+        salt: 0,
+        shards: None,
+    }
+}
+
+fn watch_signal(kind: SignalKind) -> Result<Signal, Error> {
+    signal(kind).map_err(|error| Error::SetUp(format!("cannot watch signals: {error}")))
+}
+
+/// A run that ended before it had anything to report.
+fn nothing(seed: u64, error: Error) -> Outcome {
+    let footer = Footer::incomplete(error.to_string());
+    let causes = vec![Cause::from(error)];
+    Outcome { report: Report::new(seed, &causes, footer), evidence: Vec::new(), causes }
+}
+
+/// Writes the folder, then the text: a folder that cannot be written changes the outcome.
+fn publish(mut outcome: Outcome, folder: Option<&ReportFolder>) -> ExitCode {
+    if let Some(folder) = folder
+        && let Err(error) = folder.write(&outcome.report, &outcome.evidence)
+    {
+        complain(&error.to_string());
+        outcome.causes.push(Cause::from(error));
+        outcome.report.conclude(&outcome.causes);
+    }
+    if let Some(reason) = &outcome.report.footer.reason {
+        complain(&format!("incomplete: {reason}"));
+    }
+    let stdout = std::io::stdout();
+    let style = Style::detect(&stdout);
+    let mut out = BufWriter::new(stdout.lock());
+    if text::write(&outcome.report, style, &mut out).and_then(|()| out.flush()).is_err() {
+        tracing::debug!("standard output is closed");
+    }
+    ExitCode::from(outcome.report.exit_code)
+}
