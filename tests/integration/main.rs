@@ -1,0 +1,14 @@
+//! Whole flows: the command line, real sockets, every fault, a month in virtual time.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "functions below tests are tests too; clippy cannot see that"
+)]
+
+mod cli;
+mod faults;
+mod simulation;
+mod tidy;
+mod util;
+mod world;
