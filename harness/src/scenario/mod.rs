@@ -26,7 +26,7 @@ use crate::admin::AdminClient;
 use crate::case::{AttemptAuditCase, AttemptClass, BooksCase, Case, RotationCase, WrongAnswer};
 use crate::error::Error;
 use crate::lab::Lab;
-use crate::ledger::{Books, Discrepancy, Ledger, OpId};
+use crate::ledger::{Books, Discrepancy, Ledger, OpId, OpKind};
 use crate::transcript::ExchangeId;
 
 /// What scenarios work with; clones share everything.
@@ -184,7 +184,8 @@ pub fn audit_cases(cases: &[Case], ledger: &Ledger) -> Vec<Case> {
             exchanges: rotation.exchanges.clone(),
         }))
     });
-    let books = ledger.balance();
+    // Reads of passwords are counted by a requirement of their own.
+    let books = ledger.balance_of(OpKind::Rotation);
     let exchanges = unbalanced(&books, cases);
     attempts
         .chain([Case::Books(BooksCase { books, exchanges })])

@@ -67,7 +67,7 @@ fn policy_life_is_four_kinds_of_events() {
 fn rotation_event_tells_who_what_and_whether_it_was_accepted() {
     let site = Site::new();
     let mut device = site.backed_up(ENTRA);
-    let mut rotate = |mood: Mood| {
+    let rotate = |mood: Mood| {
         site.mood(&device, mood);
         let correlation = guid();
         let url = format!("{}/v1.0{}", site.admin, rotate_path(&device));

@@ -136,7 +136,7 @@ fn new_actor_has_the_rights_it_was_given() {
     let device = site.backed_up(ENTRA);
     let rights = json!(["Remote tasks/Rotate Local Admin Password", "Managed devices/Read", "Organization/Read"]);
     let new = |rights: &Value| {
-        let body = json!({"name": "new", "rights": rights});
+        let body = json!({"name": format!("new{}", fresh()), "rights": rights});
         let answer = site.control("POST", "/actors", &body);
         assert!(answer.status == 200 || answer.status == 201, "{}", answer.status);
         answer.json()["token"].as_str().unwrap().to_owned()
@@ -147,7 +147,8 @@ fn new_actor_has_the_rights_it_was_given() {
     };
     rotate(&new(&rights)).expect(204);
     let event = site.rotation_events(&device).pop().unwrap();
-    assert_eq!(event["actor"]["userPrincipalName"], "new@muster.test");
+    let name = event["actor"]["userPrincipalName"].as_str().unwrap();
+    assert!(name.starts_with("new") && name.ends_with("@muster.test"), "{name}");
     for missing in 0..3 {
         let mut fewer = rights.clone();
         fewer.as_array_mut().unwrap().remove(missing);
