@@ -10,7 +10,8 @@ use super::channel::Mood;
 use super::device::{PENDING, RESET_STATUS, Reaction};
 use super::http::Request;
 use super::site::{
-    AUDITOR, ENTRA, HELP_DESK, POLICY_ADMIN, READER, ROTATOR, Site, all_devices, policy_body, rotate_path,
+    AUDITOR, ENTRA, HELP_DESK, POLICY_ADMIN, READER, ROTATOR, Site, all_devices, policy_body,
+    rotate_path,
 };
 use super::text::{guid, instant, is_guid};
 
@@ -22,7 +23,10 @@ fn at(event: &Value) -> OffsetDateTime {
 }
 
 fn ids(events: &[Value]) -> Vec<String> {
-    events.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect()
+    events
+        .iter()
+        .map(|event| event["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -32,7 +36,10 @@ fn policy_life_is_four_kinds_of_events() {
     let path = "/deviceManagement/configurationPolicies";
     let correlation = guid();
     let created = Request::new("POST", &format!("{}/v1.0{path}", site.admin))
-        .header("Authorization", &format!("Bearer {}", site.token(POLICY_ADMIN)))
+        .header(
+            "Authorization",
+            &format!("Bearer {}", site.token(POLICY_ADMIN)),
+        )
         .header("client-request-id", &correlation)
         .json(&body)
         .send()
@@ -40,19 +47,30 @@ fn policy_life_is_four_kinds_of_events() {
         .json();
     let id = created["id"].as_str().unwrap();
     let edited = policy_body("audited", &[("passwordlength", "21")]);
-    site.send(POLICY_ADMIN, "PUT", &format!("{path}/{id}"), &edited).expect(204);
+    site.send(POLICY_ADMIN, "PUT", &format!("{path}/{id}"), &edited)
+        .expect(204);
     site.assign(id, &[all_devices()]);
-    site.delete(POLICY_ADMIN, &format!("{path}/{id}")).expect(204);
+    site.delete(POLICY_ADMIN, &format!("{path}/{id}"))
+        .expect(204);
     // None of the refused ones.
-    site.send(POLICY_ADMIN, "PUT", &format!("{path}/{id}"), &edited).expect_error(404);
+    site.send(POLICY_ADMIN, "PUT", &format!("{path}/{id}"), &edited)
+        .expect_error(404);
     site.post(HELP_DESK, path, &body).expect_error(403);
-    site.post(POLICY_ADMIN, path, &policy_body("x", &[("passwordlength", "0")])).expect_error(400);
+    site.post(
+        POLICY_ADMIN,
+        path,
+        &policy_body("x", &[("passwordlength", "0")]),
+    )
+    .expect_error(400);
     for verb in ["Create", "Patch", "Assign", "Delete"] {
         let events = site.audit(&format!("{verb} DeviceManagementConfigurationPolicy"), id);
         assert_eq!(events.len(), 1, "{verb}");
         let event = &events[0];
         assert!(is_guid(event["id"].as_str().unwrap()));
-        assert_eq!(event["actor"]["userPrincipalName"], "policy-admin@muster.test");
+        assert_eq!(
+            event["actor"]["userPrincipalName"],
+            "policy-admin@muster.test"
+        );
         assert_eq!(event["resources"][0]["displayName"], "audited");
         assert_eq!(event["activityResult"], "Success");
         if verb == "Create" {
@@ -80,8 +98,14 @@ fn rotation_event_tells_who_what_and_whether_it_was_accepted() {
         let event = events.into_iter().next_back().unwrap();
         assert_eq!(event["correlationId"], correlation);
         assert_eq!(event["activity"], "rotateLocalAdminPassword ManagedDevice");
-        assert_eq!(event["actor"]["userPrincipalName"], "rotate-operator@muster.test");
-        assert_eq!(event["resources"][0]["resourceId"], device.managed_id.as_str());
+        assert_eq!(
+            event["actor"]["userPrincipalName"],
+            "rotate-operator@muster.test"
+        );
+        assert_eq!(
+            event["resources"][0]["resourceId"],
+            device.managed_id.as_str()
+        );
         assert_eq!(event["resources"][0]["displayName"], device.name.as_str());
         event["activityResult"].clone()
     };
@@ -106,11 +130,26 @@ fn update_event_is_the_devices_own() {
     let events = site.directory_audit("Update", &device);
     assert_eq!(events.len(), 1);
     let event = &events[0];
-    assert_eq!(event["activityDisplayName"], "Update device local administrator password");
-    assert_eq!(event["initiatedBy"]["app"]["displayName"], "Device Registration Service");
-    assert_eq!(event["initiatedBy"].get("user").unwrap_or(&Value::Null), &Value::Null);
-    assert_eq!(event["targetResources"][0]["id"], device.entra_id.as_deref().unwrap());
-    assert_eq!(event["targetResources"][0]["displayName"], device.name.as_str());
+    assert_eq!(
+        event["activityDisplayName"],
+        "Update device local administrator password"
+    );
+    assert_eq!(
+        event["initiatedBy"]["app"]["displayName"],
+        "Device Registration Service"
+    );
+    assert_eq!(
+        event["initiatedBy"].get("user").unwrap_or(&Value::Null),
+        &Value::Null
+    );
+    assert_eq!(
+        event["targetResources"][0]["id"],
+        device.entra_id.as_deref().unwrap()
+    );
+    assert_eq!(
+        event["targetResources"][0]["displayName"],
+        device.name.as_str()
+    );
 }
 
 #[test]
@@ -134,13 +173,22 @@ fn counts_follow_the_kind_of_rotation() {
     site.mood(&device, Mood::Disconnected);
     site.rotate(&device).expect(204);
     assert_eq!(counts(&site, &device), (2, 3, 0), "an attempt in vain");
-    let path = format!("/directory/deviceLocalCredentials/{}", device.entra_id.as_deref().unwrap());
+    let path = format!(
+        "/directory/deviceLocalCredentials/{}",
+        device.entra_id.as_deref().unwrap()
+    );
     site.get(READER, &path).expect(200);
     assert_eq!(counts(&site, &device), (2, 3, 0), "metadata");
-    site.get(READER, &format!("{path}?$select=credentials")).expect(200);
+    site.get(READER, &format!("{path}?$select=credentials"))
+        .expect(200);
     assert_eq!(counts(&site, &device), (2, 3, 1), "the password");
     let bulk = json!({"actionName": "rotateLocalAdminPassword", "deviceIds": [device.managed_id]});
-    site.post(ROTATOR, "/deviceManagement/managedDevices/executeAction", &bulk).expect_error(400);
+    site.post(
+        ROTATOR,
+        "/deviceManagement/managedDevices/executeAction",
+        &bulk,
+    )
+    .expect_error(400);
     assert_eq!(counts(&site, &device), (2, 3, 1), "bulk");
 }
 
@@ -186,8 +234,14 @@ fn events_come_in_order_and_can_be_filtered() {
     assert!(descending.iter().rev().map(at).is_sorted());
     descending.reverse();
     assert_eq!(descending.len(), all.len());
-    assert_eq!(ids(&site.list(AUDITOR, &format!("{EVENTS}?$orderby=activityDateTime"))), ids(&all));
-    let times: Vec<&str> = all.iter().map(|event| event["activityDateTime"].as_str().unwrap()).collect();
+    assert_eq!(
+        ids(&site.list(AUDITOR, &format!("{EVENTS}?$orderby=activityDateTime"))),
+        ids(&all)
+    );
+    let times: Vec<&str> = all
+        .iter()
+        .map(|event| event["activityDateTime"].as_str().unwrap())
+        .collect();
     let (from, to) = (times[2], times[3]);
     let wanted = |test: &dyn Fn(&Value) -> bool| -> Vec<String> {
         let kept: Vec<Value> = all.iter().filter(|event| test(event)).cloned().collect();
@@ -196,14 +250,21 @@ fn events_come_in_order_and_can_be_filtered() {
     let rotations = "rotateLocalAdminPassword ManagedDevice";
     let is_rotation = |event: &Value| event["activity"] == rotations;
     for (filter, expected) in [
-        (format!("activityDateTime ge {from}"), wanted(&|event| at(event) >= instant(from))),
+        (
+            format!("activityDateTime ge {from}"),
+            wanted(&|event| at(event) >= instant(from)),
+        ),
         (
             format!("activityDateTime ge {from} and activityDateTime le {to}"),
             wanted(&|event| at(event) >= instant(from) && at(event) <= instant(to)),
         ),
         (
-            format!("activityDateTime ge {from} and activityDateTime le {to} and activity eq '{rotations}'"),
-            wanted(&|event| at(event) >= instant(from) && at(event) <= instant(to) && is_rotation(event)),
+            format!(
+                "activityDateTime ge {from} and activityDateTime le {to} and activity eq '{rotations}'"
+            ),
+            wanted(&|event| {
+                at(event) >= instant(from) && at(event) <= instant(to) && is_rotation(event)
+            }),
         ),
         (
             format!("activityDateTime ge {from} and activity eq '{rotations}'"),
@@ -239,7 +300,9 @@ fn directory_audits_take_the_same_filters() {
     let mut device = site.backed_up(ENTRA);
     for hour in 1..4 {
         site.advance(Duration::from_secs(3600));
-        device.upload_after(&site, Duration::from_secs(hour)).expect(204);
+        device
+            .upload_after(&site, Duration::from_secs(hour))
+            .expect(204);
     }
     let all = site.list(AUDITOR, DIRECTORY);
     assert_eq!(all.len(), 4);
@@ -248,16 +311,34 @@ fn directory_audits_take_the_same_filters() {
     let update = "Update device local administrator password";
     for (query, expected) in [
         (format!("$filter=activityDateTime ge {from}"), 2),
-        (format!("$filter=activityDateTime ge {from} and activityDateTime le {from}"), 1),
-        (format!("$filter=activityDateTime ge {from} and activityDisplayName eq '{update}'"), 2),
+        (
+            format!("$filter=activityDateTime ge {from} and activityDateTime le {from}"),
+            1,
+        ),
+        (
+            format!("$filter=activityDateTime ge {from} and activityDisplayName eq '{update}'"),
+            2,
+        ),
         (format!("$filter=activityDisplayName eq '{update}'"), 4),
-        ("$filter=activityDisplayName eq 'Recover device local administrator password'".to_owned(), 0),
+        (
+            "$filter=activityDisplayName eq 'Recover device local administrator password'"
+                .to_owned(),
+            0,
+        ),
     ] {
-        assert_eq!(site.list(AUDITOR, &format!("{DIRECTORY}?{query}")).len(), expected, "{query}");
+        assert_eq!(
+            site.list(AUDITOR, &format!("{DIRECTORY}?{query}")).len(),
+            expected,
+            "{query}"
+        );
     }
-    let newest = site.list(AUDITOR, &format!("{DIRECTORY}?$orderby=activityDateTime desc&$top=1"));
+    let newest = site.list(
+        AUDITOR,
+        &format!("{DIRECTORY}?$orderby=activityDateTime desc&$top=1"),
+    );
     assert_eq!(newest[0]["id"], all[3]["id"]);
-    site.get(AUDITOR, &format!("{DIRECTORY}?$filter=activity eq 'x'")).expect_error(400);
+    site.get(AUDITOR, &format!("{DIRECTORY}?$filter=activity eq 'x'"))
+        .expect_error(400);
 }
 
 #[test]
@@ -288,7 +369,10 @@ fn pages_neither_repeat_nor_skip_while_events_arrive() {
         unique.sort();
         unique.dedup();
         assert_eq!(unique.len(), seen.len(), "{order}: an event twice");
-        assert!(before.iter().all(|id| seen.contains(id)), "{order}: an event is missing");
+        assert!(
+            before.iter().all(|id| seen.contains(id)),
+            "{order}: an event is missing"
+        );
     }
 }
 
@@ -303,7 +387,10 @@ fn pages_have_a_hundred_elements_by_default() {
     let page = site.get(AUDITOR, EVENTS).expect(200).json();
     assert_eq!(page["value"].as_array().unwrap().len(), 100);
     assert!(page["@odata.nextLink"].is_string());
-    let page = site.get(AUDITOR, &format!("{EVENTS}?$top=999")).expect(200).json();
+    let page = site
+        .get(AUDITOR, &format!("{EVENTS}?$top=999"))
+        .expect(200)
+        .json();
     assert_eq!(page["value"].as_array().unwrap().len(), 101);
     assert!(page.get("@odata.nextLink").is_none_or(Value::is_null));
 }

@@ -37,7 +37,10 @@ fn exclusion_wins() {
     site.assign(&policy, &[all_devices()]);
     assert_eq!(length_on(&site, &mut devices[1]).as_deref(), Some("20"));
     site.assign(&policy, &[all_devices(), excluding(&second)]);
-    assert_eq!(devices[1].check_in(&site).writes(), writes(&[("PasswordLength", None)]));
+    assert_eq!(
+        devices[1].check_in(&site).writes(),
+        writes(&[("PasswordLength", None)])
+    );
 }
 
 #[test]
@@ -91,7 +94,10 @@ fn user_groups_count_for_a_signed_in_user() {
     }
     device.login = "user";
     site.sign_in(&device, Some(&bert_name));
-    assert_eq!(device.check_in(&site).writes(), writes(&[("PasswordLength", None)]));
+    assert_eq!(
+        device.check_in(&site).writes(),
+        writes(&[("PasswordLength", None)])
+    );
     assert_eq!(site.state(&device, &policy), "absent");
 }
 
@@ -119,7 +125,10 @@ fn device_and_user_assignments_are_equal_policies() {
     site.policy_for(&[&device], &[("passwordlength", "20")]);
     device.login = "user";
     site.sign_in(&device, Some(&name));
-    let expected = writes(&[("PasswordComplexity", Some("3")), ("PasswordLength", Some("20"))]);
+    let expected = writes(&[
+        ("PasswordComplexity", Some("3")),
+        ("PasswordLength", Some("20")),
+    ]);
     assert_eq!(device.check_in(&site).writes(), expected);
 }
 
@@ -144,15 +153,24 @@ fn membership_changes_count() {
     site.remove_member(&group, &object).expect_error(404);
     site.add_member(&group, &guid()).expect_error(404);
     site.add_member(&guid(), &object).expect_error(404);
-    assert!(site.list(POLICY_ADMIN, &format!("/groups/{group}/members")).is_empty());
+    assert!(
+        site.list(POLICY_ADMIN, &format!("/groups/{group}/members"))
+            .is_empty()
+    );
 }
 
 /// Status and report time of a policy on a device, from deviceStatuses.
 fn status(site: &Site, device: &Device, policy: &str) -> (String, Value) {
     let path = format!("/deviceManagement/configurationPolicies/{policy}/deviceStatuses");
     let rows = site.list(POLICY_ADMIN, &path);
-    let row = rows.iter().find(|row| row["deviceId"] == device.managed_id.as_str()).unwrap();
-    (row["status"].as_str().unwrap().to_owned(), row["lastReportedDateTime"].clone())
+    let row = rows
+        .iter()
+        .find(|row| row["deviceId"] == device.managed_id.as_str())
+        .unwrap();
+    (
+        row["status"].as_str().unwrap().to_owned(),
+        row["lastReportedDateTime"].clone(),
+    )
 }
 
 #[test]
@@ -160,17 +178,27 @@ fn status_is_unknown_until_the_next_check_in() {
     let site = Site::new();
     let mut device = site.device(ENTRA);
     let policy = site.policy_for(&[&device], &[("passwordlength", "20")]);
-    assert_eq!(status(&site, &device, &policy), ("unknown".to_owned(), Value::Null));
+    assert_eq!(
+        status(&site, &device, &policy),
+        ("unknown".to_owned(), Value::Null)
+    );
     let mut session = device.open(&site);
     let first = session.package1();
-    assert_eq!(site.state(&device, &policy), "unknown", "states are made at the end of a session");
+    assert_eq!(
+        site.state(&device, &policy),
+        "unknown",
+        "states are made at the end of a session"
+    );
     let body = first.answers(&mut |command| device.obey(&site, command));
     session.say(&body);
     let (state, at) = status(&site, &device, &policy);
     assert_eq!(state, "compliant");
     instant(at.as_str().unwrap());
     site.edit(&policy, &[("passwordlength", "21")]);
-    assert_eq!(status(&site, &device, &policy), ("unknown".to_owned(), Value::Null));
+    assert_eq!(
+        status(&site, &device, &policy),
+        ("unknown".to_owned(), Value::Null)
+    );
     device.check_in(&site);
     assert_eq!(site.state(&device, &policy), "compliant");
     let row = site.setting(&device, &policy, "PasswordLength");
@@ -204,7 +232,9 @@ fn error_turns_compliant_and_a_lost_policy_loses_its_row() {
     let mut device = site.device(ENTRA);
     let policy = site.policy_for(&[&device], &[("passwordlength", "20")]);
     device.check_in_with(&site, |_, command| {
-        Some(super::device::Reaction::Status(if command.verb == "Atomic" { 507 } else { 500 }))
+        Some(super::device::Reaction::Status(
+            if command.verb == "Atomic" { 507 } else { 500 },
+        ))
     });
     assert_eq!(site.state(&device, &policy), "error");
     device.check_in(&site);

@@ -10,13 +10,18 @@ use super::text::guid;
 
 #[track_caller]
 fn batch(site: &Site, actor: &str, requests: &[Value]) -> Vec<Value> {
-    let answer = site.post(actor, "/$batch", &json!({"requests": requests})).expect(200);
+    let answer = site
+        .post(actor, "/$batch", &json!({"requests": requests}))
+        .expect(200);
     answer.json()["responses"].as_array().unwrap().clone()
 }
 
 #[track_caller]
 fn response<'a>(responses: &'a [Value], id: &str) -> &'a Value {
-    responses.iter().find(|response| response["id"] == id).unwrap()
+    responses
+        .iter()
+        .find(|response| response["id"] == id)
+        .unwrap()
 }
 
 #[test]
@@ -37,10 +42,16 @@ fn each_request_is_served_on_its_own() {
     );
     assert_eq!(responses.len(), 5);
     assert_eq!(response(&responses, "one")["status"], 200);
-    assert_eq!(response(&responses, "one")["body"]["id"], device.managed_id.as_str());
+    assert_eq!(
+        response(&responses, "one")["body"]["id"],
+        device.managed_id.as_str()
+    );
     assert_eq!(response(&responses, "two")["status"], 204);
     assert_eq!(response(&responses, "three")["status"], 404);
-    assert_eq!(response(&responses, "three")["body"]["error"]["code"], "ResourceNotFound");
+    assert_eq!(
+        response(&responses, "three")["body"]["error"]["code"],
+        "ResourceNotFound"
+    );
     assert_eq!(response(&responses, "four")["status"], 403);
     assert_eq!(response(&responses, "five")["status"], 404);
     assert!(site.pushed(&device, 1));
@@ -53,7 +64,9 @@ fn bodies_go_with_their_requests() {
     let responses = batch(
         &site,
         POLICY_ADMIN,
-        &[json!({"id": "1", "method": "POST", "url": "/groups", "body": body, "headers": {"Content-Type": "application/json"}})],
+        &[
+            json!({"id": "1", "method": "POST", "url": "/groups", "body": body, "headers": {"Content-Type": "application/json"}}),
+        ],
     );
     assert_eq!(responses[0]["status"], 201);
     assert_eq!(responses[0]["body"]["displayName"], "g");
@@ -70,7 +83,8 @@ fn rotations_in_a_batch_are_single_requests() {
         .iter()
         .enumerate()
         .map(|(at, device)| {
-            let mut request = json!({"id": at.to_string(), "method": "POST", "url": rotate_path(device)});
+            let mut request =
+                json!({"id": at.to_string(), "method": "POST", "url": rotate_path(device)});
             if at == 0 {
                 request["headers"] = json!({"client-request-id": own});
             }
@@ -84,12 +98,18 @@ fn rotations_in_a_batch_are_single_requests() {
         .send()
         .expect(200);
     let responses = answer.json()["responses"].as_array().unwrap().clone();
-    assert!(responses.iter().all(|response| response["status"] == 204), "{responses:?}");
+    assert!(
+        responses.iter().all(|response| response["status"] == 204),
+        "{responses:?}"
+    );
     for (at, device) in devices.iter().enumerate() {
         assert_eq!(site.pushes(device), 1);
         let events = site.rotation_events(device);
         assert_eq!(events.len(), 1);
-        assert_eq!(events[0]["correlationId"], if at == 0 { own.as_str() } else { &envelope });
+        assert_eq!(
+            events[0]["correlationId"],
+            if at == 0 { own.as_str() } else { &envelope }
+        );
         let expected = if at == 3 { "failed" } else { "pending" };
         assert_eq!(site.rotation(device)["actionState"], expected);
     }
@@ -99,8 +119,13 @@ fn rotations_in_a_batch_are_single_requests() {
 fn password_reads_in_a_batch_are_audited_each() {
     let site = Site::new();
     let device = site.backed_up(ENTRA);
-    let url = format!("/directory/deviceLocalCredentials/{}?$select=credentials", device.entra_id.as_deref().unwrap());
-    let requests: Vec<Value> = (0..3).map(|at| json!({"id": at.to_string(), "method": "GET", "url": url})).collect();
+    let url = format!(
+        "/directory/deviceLocalCredentials/{}?$select=credentials",
+        device.entra_id.as_deref().unwrap()
+    );
+    let requests: Vec<Value> = (0..3)
+        .map(|at| json!({"id": at.to_string(), "method": "GET", "url": url}))
+        .collect();
     let responses = batch(&site, READER, &requests);
     assert!(responses.iter().all(|response| response["status"] == 200));
     assert_eq!(site.directory_audit("Recover", &device).len(), 3);
@@ -123,7 +148,8 @@ fn shapeless_batches_have_no_effect() {
     let device = site.backed_up(ENTRA);
     let rotate = |id: &str| json!({"id": id, "method": "POST", "url": rotate_path(&device)});
     let many: Vec<Value> = (0..21).map(|at| rotate(&at.to_string())).collect();
-    let nested = json!({"id": "n", "method": "POST", "url": "/$batch", "body": {"requests": [rotate("i")]}});
+    let nested =
+        json!({"id": "n", "method": "POST", "url": "/$batch", "body": {"requests": [rotate("i")]}});
     let mut without_id = rotate("x");
     without_id.as_object_mut().unwrap().remove("id");
     for body in [
@@ -140,15 +166,24 @@ fn shapeless_batches_have_no_effect() {
     }
     assert!(site.rotations(&device).is_empty());
     assert!(site.rotation_events(&device).is_empty());
-    let twenty: Vec<Value> = (0..20).map(|at| json!({"id": at.to_string(), "method": "GET", "url": "/nothing"})).collect();
+    let twenty: Vec<Value> = (0..20)
+        .map(|at| json!({"id": at.to_string(), "method": "GET", "url": "/nothing"}))
+        .collect();
     assert_eq!(batch(&site, ROTATOR, &twenty).len(), 20);
 }
 
 #[test]
 fn anybody_may_send_an_envelope() {
     let site = Site::new();
-    let responses = batch(&site, "nobody", &[json!({"id": "1", "method": "GET", "url": "/devices"})]);
+    let responses = batch(
+        &site,
+        "nobody",
+        &[json!({"id": "1", "method": "GET", "url": "/devices"})],
+    );
     assert_eq!(responses[0]["status"], 403);
     let url = format!("{}/v1.0/$batch", site.admin);
-    Request::new("POST", &url).json(&json!({"requests": []})).send().expect_error(401);
+    Request::new("POST", &url)
+        .json(&json!({"requests": []}))
+        .send()
+        .expect_error(401);
 }

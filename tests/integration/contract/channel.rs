@@ -33,7 +33,10 @@ pub struct Push {
 impl Push {
     pub fn header(&self, name: &str) -> Option<&str> {
         let wanted = |(key, _): &&(String, String)| key.eq_ignore_ascii_case(name);
-        self.headers.iter().find(wanted).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(wanted)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -150,7 +153,9 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<(String, Push)> {
         headers,
         body: Vec::new(),
     };
-    let length = push.header("content-length").map_or(0, |length| length.parse().unwrap());
+    let length = push
+        .header("content-length")
+        .map_or(0, |length| length.parse().unwrap());
     push.body = vec![0; length];
     reader.read_exact(&mut push.body).ok()?;
     Some((path, push))
@@ -158,7 +163,8 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<(String, Push)> {
 
 fn answer(code: u16, connection: Option<&str>) -> String {
     let status = if code == 200 { "received" } else { "dropped" };
-    let mut text = format!("HTTP/1.1 {code} Told\r\nContent-Length: 0\r\nX-WNS-Status: {status}\r\n");
+    let mut text =
+        format!("HTTP/1.1 {code} Told\r\nContent-Length: 0\r\nX-WNS-Status: {status}\r\n");
     if let Some(connection) = connection {
         text.push_str(&format!("X-WNS-DeviceConnectionStatus: {connection}\r\n"));
     }

@@ -14,7 +14,11 @@ fn only_its_own_token_opens_it() {
     let calls = [
         ("GET", "/clock", Value::Null),
         ("POST", "/clock", json!({"advanceMs": 1})),
-        ("POST", "/devices", json!({"deviceName": "x", "joinType": DOMAIN, "osVersion": WINDOWS_11})),
+        (
+            "POST",
+            "/devices",
+            json!({"deviceName": "x", "joinType": DOMAIN, "osVersion": WINDOWS_11}),
+        ),
         ("POST", "/signIns", json!({})),
         ("POST", "/actors", json!({"name": "x", "rights": []})),
     ];
@@ -22,10 +26,17 @@ fn only_its_own_token_opens_it() {
         let url = format!("{}/muster/v1{path}", site.control);
         let request = || {
             let request = Request::new(method, &url);
-            if method == "GET" { request } else { request.json(&body) }
+            if method == "GET" {
+                request
+            } else {
+                request.json(&body)
+            }
         };
         request().send().expect_error(401);
-        request().header("Authorization", "Bearer unknown").send().expect_error(401);
+        request()
+            .header("Authorization", "Bearer unknown")
+            .send()
+            .expect_error(401);
         for actor in [POLICY_ADMIN, ROTATOR, "nobody"] {
             site.signed(actor, request()).send().expect_error(403);
         }
@@ -48,7 +59,13 @@ fn clock_moves_only_when_told_and_only_with_the_option() {
     let told = instant(answer["now"].as_str().unwrap());
     let day = (told - start).whole_seconds();
     assert!((86_400..86_460).contains(&day), "{day}");
-    for wrong in [json!({}), json!({"advanceMs": -1}), json!({"advanceMs": "1"}), json!({"advanceMs": 1.5}), json!([])] {
+    for wrong in [
+        json!({}),
+        json!({"advanceMs": -1}),
+        json!({"advanceMs": "1"}),
+        json!({"advanceMs": 1.5}),
+        json!([]),
+    ] {
         site.control("POST", "/clock", &wrong).expect_error(400);
     }
     let real = Site::new();
@@ -62,7 +79,10 @@ fn clock_drives_the_times_of_the_core() {
     site.advance(Duration::from_secs(10 * 86_400));
     let policy = site.policy(&[("passwordlength", "20")]);
     let path = format!("/deviceManagement/configurationPolicies/{policy}");
-    let made = site.get(POLICY_ADMIN, &path).json()["createdDateTime"].as_str().unwrap().to_owned();
+    let made = site.get(POLICY_ADMIN, &path).json()["createdDateTime"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let gap = instant(&site.now()) - instant(&made);
     assert!(gap.whole_seconds().abs() < 60, "{gap}");
 }
@@ -92,12 +112,30 @@ fn sign_ins_name_known_devices_and_users() {
     let (_, name) = site.user();
     let entra = device.entra_id.clone().unwrap();
     for (body, status) in [
-        (json!({"managedDeviceId": device.managed_id, "userPrincipalName": name}), 204),
-        (json!({"entraDeviceId": entra, "userPrincipalName": name}), 204),
-        (json!({"entraDeviceId": entra, "userPrincipalName": null}), 204),
-        (json!({"entraDeviceId": guid(), "userPrincipalName": name}), 404),
-        (json!({"managedDeviceId": guid(), "userPrincipalName": null}), 404),
-        (json!({"entraDeviceId": entra, "userPrincipalName": "nobody@muster.test"}), 404),
+        (
+            json!({"managedDeviceId": device.managed_id, "userPrincipalName": name}),
+            204,
+        ),
+        (
+            json!({"entraDeviceId": entra, "userPrincipalName": name}),
+            204,
+        ),
+        (
+            json!({"entraDeviceId": entra, "userPrincipalName": null}),
+            204,
+        ),
+        (
+            json!({"entraDeviceId": guid(), "userPrincipalName": name}),
+            404,
+        ),
+        (
+            json!({"managedDeviceId": guid(), "userPrincipalName": null}),
+            404,
+        ),
+        (
+            json!({"entraDeviceId": entra, "userPrincipalName": "nobody@muster.test"}),
+            404,
+        ),
         (json!({"userPrincipalName": name}), 400),
         (json!({"entraDeviceId": 1, "userPrincipalName": name}), 400),
         (json!({"entraDeviceId": entra, "userPrincipalName": 1}), 400),
@@ -110,14 +148,27 @@ fn sign_ins_name_known_devices_and_users() {
 #[test]
 fn errors_have_the_common_form() {
     let site = Site::new();
-    site.control("POST", "/nothing", &json!({})).expect_error(404);
-    site.control("DELETE", "/clock", &json!({})).expect_error(405);
+    site.control("POST", "/nothing", &json!({}))
+        .expect_error(404);
+    site.control("DELETE", "/clock", &json!({}))
+        .expect_error(405);
     let url = format!("{}/muster/v1/devices", site.control);
     let request = site.signed("control", Request::new("POST", &url));
-    request.clone().body("text/plain", "{}").send().expect_error(415);
-    request.clone().body("application/json", "no JSON").send().expect_error(400);
+    request
+        .clone()
+        .body("text/plain", "{}")
+        .send()
+        .expect_error(415);
+    request
+        .clone()
+        .body("application/json", "no JSON")
+        .send()
+        .expect_error(400);
     let long = format!("{{\"deviceName\":\"{}\"}}", "x".repeat(1 << 20));
-    request.body("application/json", long).send().expect_error(413);
+    request
+        .body("application/json", long)
+        .send()
+        .expect_error(413);
 }
 
 #[test]

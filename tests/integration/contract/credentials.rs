@@ -9,7 +9,10 @@ use super::text::{guid, is_guid, password_base64};
 const METADATA: &str = "metadata-reader";
 
 fn path(device: &Device) -> String {
-    format!("/directory/deviceLocalCredentials/{}", device.entra_id.as_deref().unwrap())
+    format!(
+        "/directory/deviceLocalCredentials/{}",
+        device.entra_id.as_deref().unwrap()
+    )
 }
 
 fn recovered(site: &Site, device: &Device) -> usize {
@@ -51,7 +54,10 @@ fn each_password_read_is_one_event() {
     for (at, path) in paths.iter().enumerate() {
         let info = site.get(READER, path).expect(200).json();
         let credential = &info["credentials"][0];
-        assert_eq!(credential["passwordBase64"], password_base64(&device.password()));
+        assert_eq!(
+            credential["passwordBase64"],
+            password_base64(&device.password())
+        );
         assert_eq!(credential["accountName"], "Administrator");
         assert_eq!(credential["accountSid"], "S-1-5-21-1-2-3-500");
         assert!(credential["backupDateTime"].is_string());
@@ -59,15 +65,24 @@ fn each_password_read_is_one_event() {
     }
     let event = site.directory_audit("Recover", &device).pop().unwrap();
     assert!(is_guid(event["id"].as_str().unwrap()));
-    assert_eq!(event["initiatedBy"]["user"]["userPrincipalName"], "password-reader@muster.test");
-    assert_eq!(event["targetResources"][0]["displayName"], device.name.as_str());
+    assert_eq!(
+        event["initiatedBy"]["user"]["userPrincipalName"],
+        "password-reader@muster.test"
+    );
+    assert_eq!(
+        event["targetResources"][0]["displayName"],
+        device.name.as_str()
+    );
 }
 
 #[test]
 fn select_names_what_comes_back() {
     let site = Site::new();
     let device = site.backed_up(ENTRA);
-    let info = site.get(METADATA, &format!("{}?$select=deviceName", path(&device))).expect(200).json();
+    let info = site
+        .get(METADATA, &format!("{}?$select=deviceName", path(&device)))
+        .expect(200)
+        .json();
     assert_eq!(info["deviceName"], device.name.as_str());
     assert_eq!(recovered(&site, &device), 0);
 }
@@ -79,10 +94,22 @@ fn refused_password_reads_leave_no_event() {
     let select = format!("{}?$select=credentials", path(&device));
     for actor in [METADATA, "policy-admin", "auditor", "nobody"] {
         site.get(actor, &select).expect_error(403);
-        site.get(actor, &format!("{}?$select=deviceName,credentials", path(&device))).expect_error(403);
+        site.get(
+            actor,
+            &format!("{}?$select=deviceName,credentials", path(&device)),
+        )
+        .expect_error(403);
     }
-    site.get(READER, "/directory/deviceLocalCredentials?$select=credentials").expect_error(400);
-    site.get(READER, "/directory/deviceLocalCredentials?$select=id,credentials").expect_error(400);
+    site.get(
+        READER,
+        "/directory/deviceLocalCredentials?$select=credentials",
+    )
+    .expect_error(400);
+    site.get(
+        READER,
+        "/directory/deviceLocalCredentials?$select=id,credentials",
+    )
+    .expect_error(400);
     assert_eq!(recovered(&site, &device), 0);
 }
 
@@ -91,12 +118,17 @@ fn without_a_record_there_is_nothing_to_read() {
     let site = Site::new();
     let device = site.device(ENTRA);
     for select in ["", "?$select=credentials"] {
-        site.get(READER, &format!("{}{select}", path(&device))).expect_error(404);
+        site.get(READER, &format!("{}{select}", path(&device)))
+            .expect_error(404);
     }
-    site.get(READER, &format!("/deviceLocalCredentials/{}", guid())).expect_error(404);
+    site.get(READER, &format!("/deviceLocalCredentials/{}", guid()))
+        .expect_error(404);
     assert_eq!(recovered(&site, &device), 0);
     let list = site.list(READER, "/directory/deviceLocalCredentials");
-    assert!(list.iter().all(|row| row["id"] != device.entra_id.as_deref().unwrap()));
+    assert!(
+        list.iter()
+            .all(|row| row["id"] != device.entra_id.as_deref().unwrap())
+    );
 }
 
 #[test]
@@ -108,11 +140,15 @@ fn backup_to_active_directory_hides_the_record() {
     site.get(READER, &path(&device)).expect(200);
     device.check_in(&site);
     for select in ["", "?$select=credentials"] {
-        site.get(READER, &format!("{}{select}", path(&device))).expect_error(404);
+        site.get(READER, &format!("{}{select}", path(&device)))
+            .expect_error(404);
     }
     assert_eq!(recovered(&site, &device), 0);
     let list = site.list(READER, "/directory/deviceLocalCredentials");
-    assert!(list.iter().all(|row: &Value| row["id"] != device.entra_id.as_deref().unwrap()));
+    assert!(
+        list.iter()
+            .all(|row: &Value| row["id"] != device.entra_id.as_deref().unwrap())
+    );
 }
 
 #[test]
@@ -121,7 +157,8 @@ fn deleting_the_row_keeps_the_record() {
     let device = site.backed_up(ENTRA);
     let row = format!("/deviceManagement/managedDevices/{}", device.managed_id);
     site.delete(super::site::DEVICE_ADMIN, &row).expect(204);
-    site.get(READER, &format!("{}?$select=credentials", path(&device))).expect(200);
+    site.get(READER, &format!("{}?$select=credentials", path(&device)))
+        .expect(200);
 }
 
 #[test]
@@ -132,4 +169,24 @@ fn both_roots_serve_the_same() {
     let there = site.get(READER, &beta).expect(200).json();
     let here = site.get(READER, &path(&device)).expect(200).json();
     assert_eq!(there, here);
+}
+
+#[test]
+fn new_backup_after_the_way_back_to_entra_can_be_read() {
+    let site = Site::new();
+    let mut device = site.backed_up(HYBRID);
+    let policy = site.policy_for(&[&device], &[("backupdirectory", "2")]);
+    device.check_in(&site);
+    site.get(READER, &path(&device)).expect_error(404);
+    site.edit(&policy, &[("backupdirectory", "1")]);
+    device.check_in(&site);
+    device.upload(&site).expect(204);
+    let info = site
+        .get(READER, &format!("{}?$select=credentials", path(&device)))
+        .expect(200)
+        .json();
+    assert_eq!(
+        info["credentials"][0]["passwordBase64"],
+        password_base64(&device.password())
+    );
 }

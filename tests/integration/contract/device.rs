@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::http::{Answer, Request};
-use super::site::{NOT_JOINED, DOMAIN, Site};
+use super::site::{DOMAIN, NOT_JOINED, Site};
 use super::soap::{self, Credential};
 use super::text::{base64, device_id, fresh, from_base64, guid, now_plus, password_base64};
 use super::xml::{Xml, escape};
@@ -99,7 +99,9 @@ impl Device {
     pub fn request_token(&self, site: &Site, pkcs10: &str, items: &[(String, String)]) -> Answer {
         let url = format!("{}/EnrollmentServer/Enrollment.svc", site.enroll);
         let body = soap::request_security_token(&url, &self.credential, pkcs10, items);
-        Request::new("POST", &url).body(soap::CONTENT_TYPE, body).send()
+        Request::new("POST", &url)
+            .body(soap::CONTENT_TYPE, body)
+            .send()
     }
 
     #[track_caller]
@@ -162,7 +164,10 @@ impl Device {
 
     #[track_caller]
     pub fn put_credential(&self, site: &Site, key: &str, body: &Value) -> Answer {
-        let id = self.entra_id.as_deref().unwrap_or("00000000-0000-0000-0000-000000000000");
+        let id = self
+            .entra_id
+            .as_deref()
+            .unwrap_or("00000000-0000-0000-0000-000000000000");
         self.put_request(site, id)
             .header("Idempotency-Key", key)
             .json(body)
@@ -282,9 +287,10 @@ pub fn document(answer: &Answer) -> Xml {
 /// The characteristic at this path of types.
 pub fn characteristic<'a>(document: &'a Xml, path: &[&str]) -> Option<&'a Xml> {
     path.iter().try_fold(document, |element, kind| {
-        element.children.iter().find(|child| {
-            child.name == "characteristic" && child.attribute("type") == Some(*kind)
-        })
+        element
+            .children
+            .iter()
+            .find(|child| child.name == "characteristic" && child.attribute("type") == Some(*kind))
     })
 }
 
@@ -304,7 +310,9 @@ fn client_certificate(document: &Xml) -> String {
         .iter()
         .find_map(|store| characteristic(my, &[*store]))
         .unwrap();
-    parm(&store.children[0], "EncodedCertificate").unwrap().to_owned()
+    parm(&store.children[0], "EncodedCertificate")
+        .unwrap()
+        .to_owned()
 }
 
 #[track_caller]
@@ -452,7 +460,8 @@ impl Message {
                     let id = Some(atomic.id.clone());
                     commands.push(atomic);
                     let children = element.children.iter();
-                    let children = children.filter(|child| child.name != "CmdID" && child.name != "Meta");
+                    let children =
+                        children.filter(|child| child.name != "CmdID" && child.name != "Meta");
                     commands.extend(children.map(|child| command(child, id.clone())));
                 }
                 _ => commands.push(command(element, None)),
@@ -463,7 +472,10 @@ impl Message {
             msg_id: header.value("MsgID").unwrap().to_owned(),
             statuses,
             commands,
-            is_final: body.children.last().is_some_and(|last| last.name == "Final"),
+            is_final: body
+                .children
+                .last()
+                .is_some_and(|last| last.name == "Final"),
             xml: xml.clone(),
         };
         message.check_ids();
@@ -473,7 +485,12 @@ impl Message {
     /// CmdIDs are unique and never 0 (W 2.3).
     #[track_caller]
     fn check_ids(&self) {
-        let mut ids: Vec<&str> = self.xml.find_all("CmdID").iter().map(|id| id.text.as_str()).collect();
+        let mut ids: Vec<&str> = self
+            .xml
+            .find_all("CmdID")
+            .iter()
+            .map(|id| id.text.as_str())
+            .collect();
         let count = ids.len();
         ids.sort_unstable();
         ids.dedup();
@@ -502,7 +519,10 @@ impl Message {
     /// The commands as "Verb uri".
     pub fn lines(&self) -> Vec<String> {
         let line = |command: &Command| format!("{} {}", command.verb, command.uri);
-        self.commands.iter().map(|command| line(command).trim_end().to_owned()).collect()
+        self.commands
+            .iter()
+            .map(|command| line(command).trim_end().to_owned())
+            .collect()
     }
 
     /// Status and Results for every command, in order.
@@ -544,7 +564,9 @@ fn status(element: &Xml) -> Status {
 
 fn command(element: &Xml, atomic: Option<String>) -> Command {
     let text = |path: &str| element.value(path).unwrap_or_default().to_owned();
-    let format = element.value("Item/Meta/Format").or_else(|| element.value("Meta/Format"));
+    let format = element
+        .value("Item/Meta/Format")
+        .or_else(|| element.value("Meta/Format"));
     Command {
         id: text("CmdID"),
         verb: element.name.clone(),
@@ -563,7 +585,10 @@ pub struct Seen {
 
 impl Seen {
     pub fn commands(&self) -> Vec<&Command> {
-        self.messages.iter().flat_map(|message| &message.commands).collect()
+        self.messages
+            .iter()
+            .flat_map(|message| &message.commands)
+            .collect()
     }
 
     pub fn lines(&self) -> Vec<String> {
@@ -597,7 +622,9 @@ impl Seen {
 
     /// Whether anything of LAPS was sent.
     pub fn mentions_laps(&self) -> bool {
-        self.commands().iter().any(|command| command.uri.contains("/LAPS/"))
+        self.commands()
+            .iter()
+            .any(|command| command.uri.contains("/LAPS/"))
     }
 }
 

@@ -48,11 +48,17 @@ fn upload_is_stored_as_it_is() {
             assert_eq!(credentials[0][member], upload[member], "{member}");
         }
         let same = |kept: &Value, sent: &Value| {
-            assert_eq!(instant(kept.as_str().unwrap()), instant(sent.as_str().unwrap()));
+            assert_eq!(
+                instant(kept.as_str().unwrap()),
+                instant(sent.as_str().unwrap())
+            );
         };
         same(&credentials[0]["backupDateTime"], &upload["backupDateTime"]);
         let id = device.entra_id.as_deref().unwrap();
-        let info = site.get(READER, &format!("/deviceLocalCredentials/{id}")).expect(200).json();
+        let info = site
+            .get(READER, &format!("/deviceLocalCredentials/{id}"))
+            .expect(200)
+            .json();
         same(&info["lastBackupDateTime"], &upload["backupDateTime"]);
         same(&info["refreshDateTime"], &upload["refreshDateTime"]);
     }
@@ -93,7 +99,11 @@ fn key_must_be_a_guid() {
     let device = site.enrolled(ENTRA, WINDOWS_11);
     let id = device.entra_id.clone().unwrap();
     let upload = body(&device, "x", "2026-01-01T00:00:00Z");
-    device.put_request(&site, &id).json(&upload).send().expect_error(400);
+    device
+        .put_request(&site, &id)
+        .json(&upload)
+        .send()
+        .expect_error(400);
     for key in ["", "1", "not-a-guid", "7e57d00d-0000-4000-8000-00000000000"] {
         device.put_credential(&site, key, &upload).expect_error(400);
     }
@@ -128,15 +138,31 @@ fn older_backup_is_a_conflict_and_an_equal_one_is_not() {
     let site = Site::new();
     let device = site.enrolled(ENTRA, WINDOWS_11);
     let put = |password: &str, backup: &str| {
-        device.put_credential(&site, &guid(), &body(&device, password, backup)).status
+        device
+            .put_credential(&site, &guid(), &body(&device, password, backup))
+            .status
     };
     assert_eq!(put("a", "2026-06-01T00:00:00.0000001Z"), 204);
     assert_eq!(put("b", "2026-06-01T00:00:00Z"), 409);
     assert_eq!(put("c", "2026-06-01T00:00:00.0000001Z"), 204);
-    assert_eq!(put("d", "2027-06-01T00:00:00Z"), 204, "a device clock may run ahead");
+    assert_eq!(
+        put("d", "2027-06-01T00:00:00Z"),
+        204,
+        "a device clock may run ahead"
+    );
     assert_eq!(put("e", "2026-06-02T00:00:00Z"), 409);
-    let passwords: Vec<Value> = stored(&site, &device).iter().map(|entry| entry["passwordBase64"].clone()).collect();
-    assert_eq!(passwords, [password_base64("d"), password_base64("c"), password_base64("a")]);
+    let passwords: Vec<Value> = stored(&site, &device)
+        .iter()
+        .map(|entry| entry["passwordBase64"].clone())
+        .collect();
+    assert_eq!(
+        passwords,
+        [
+            password_base64("d"),
+            password_base64("c"),
+            password_base64("a")
+        ]
+    );
     assert_eq!(site.directory_audit("Update", &device).len(), 3);
 }
 
@@ -145,11 +171,25 @@ fn three_entries_are_kept_newest_first() {
     let site = Site::new();
     let device = site.enrolled(ENTRA, WINDOWS_11);
     for day in 1..=5 {
-        let upload = body(&device, &format!("pw{day}"), &format!("2026-01-0{day}T00:00:00Z"));
+        let upload = body(
+            &device,
+            &format!("pw{day}"),
+            &format!("2026-01-0{day}T00:00:00Z"),
+        );
         device.put_credential(&site, &guid(), &upload).expect(204);
     }
-    let passwords: Vec<Value> = stored(&site, &device).iter().map(|entry| entry["passwordBase64"].clone()).collect();
-    assert_eq!(passwords, [password_base64("pw5"), password_base64("pw4"), password_base64("pw3")]);
+    let passwords: Vec<Value> = stored(&site, &device)
+        .iter()
+        .map(|entry| entry["passwordBase64"].clone())
+        .collect();
+    assert_eq!(
+        passwords,
+        [
+            password_base64("pw5"),
+            password_base64("pw4"),
+            password_base64("pw3")
+        ]
+    );
 }
 
 #[test]
@@ -157,14 +197,25 @@ fn malformed_uploads_are_refused() {
     let site = Site::new();
     let device = site.enrolled(ENTRA, WINDOWS_11);
     let good = body(&device, "x", "2026-01-01T00:00:00Z");
-    for member in ["deviceName", "accountName", "accountSid", "passwordBase64", "backupDateTime", "refreshDateTime"] {
+    for member in [
+        "deviceName",
+        "accountName",
+        "accountSid",
+        "passwordBase64",
+        "backupDateTime",
+        "refreshDateTime",
+    ] {
         let mut missing = good.clone();
         missing.as_object_mut().unwrap().remove(member);
-        device.put_credential(&site, &guid(), &missing).expect_error(400);
+        device
+            .put_credential(&site, &guid(), &missing)
+            .expect_error(400);
         for wrong in [json!(1), json!(null), json!({}), json!([])] {
             let mut changed = good.clone();
             changed[member] = wrong;
-            device.put_credential(&site, &guid(), &changed).expect_error(400);
+            device
+                .put_credential(&site, &guid(), &changed)
+                .expect_error(400);
         }
     }
     for (member, value) in [
@@ -177,10 +228,16 @@ fn malformed_uploads_are_refused() {
     ] {
         let mut changed = good.clone();
         changed[member] = json!(value);
-        assert_eq!(device.put_credential(&site, &guid(), &changed).status, 400, "{member} {value}");
+        assert_eq!(
+            device.put_credential(&site, &guid(), &changed).status,
+            400,
+            "{member} {value}"
+        );
     }
     for whole in [json!([]), json!("x"), json!(null)] {
-        device.put_credential(&site, &guid(), &whole).expect_error(400);
+        device
+            .put_credential(&site, &guid(), &whole)
+            .expect_error(400);
     }
     device.put_credential(&site, &guid(), &good).expect(204);
     assert_eq!(site.directory_audit("Update", &device).len(), 1);
@@ -194,7 +251,12 @@ fn only_the_device_itself_may_upload() {
     let upload = body(&device, "x", "2026-01-01T00:00:00Z");
     let own = device.entra_id.as_deref().unwrap();
     let url = format!("{}/laps/v1/devices/{own}/credential", site.directory);
-    let put = |request: Request| request.header("Idempotency-Key", &guid()).json(&upload).send();
+    let put = |request: Request| {
+        request
+            .header("Idempotency-Key", &guid())
+            .json(&upload)
+            .send()
+    };
     put(Request::new("PUT", &url)).expect_error(401);
     put(Request::new("PUT", &url).header("Client-Cert", "garbage")).expect_error(401);
     put(other.put_request(&site, own)).expect_error(403);
@@ -226,7 +288,10 @@ fn tenant_switch_stops_uploads() {
         policy["localAdminPassword"]["isEnabled"].clone()
     };
     assert_eq!(read(&site), true);
-    let mut devices = [site.enrolled(ENTRA, WINDOWS_11), site.enrolled(HYBRID, WINDOWS_11)];
+    let mut devices = [
+        site.enrolled(ENTRA, WINDOWS_11),
+        site.enrolled(HYBRID, WINDOWS_11),
+    ];
     let set = |enabled: bool| {
         let body = json!({"localAdminPassword": {"isEnabled": enabled}});
         site.send(POLICY_ADMIN, "PUT", path, &body).expect(200);
@@ -242,7 +307,8 @@ fn tenant_switch_stops_uploads() {
         device.upload(&site).expect(204);
     }
     let wrong = json!({"localAdminPassword": {"isEnabled": "yes"}});
-    site.send(POLICY_ADMIN, "PUT", path, &wrong).expect_error(400);
+    site.send(POLICY_ADMIN, "PUT", path, &wrong)
+        .expect_error(400);
 }
 
 #[test]
@@ -260,11 +326,23 @@ fn http_errors_of_the_plane() {
         with(Request::new(method, &url)).send().expect_error(405);
     }
     let other = format!("{}/laps/v2/devices/{id}/credential", site.directory);
-    with(Request::new("PUT", &other)).json(&json!({})).send().expect_error(404);
-    with(Request::new("PUT", &url)).body("text/plain", "{}").send().expect_error(415);
-    with(Request::new("PUT", &url)).body("application/json", "no JSON").send().expect_error(400);
+    with(Request::new("PUT", &other))
+        .json(&json!({}))
+        .send()
+        .expect_error(404);
+    with(Request::new("PUT", &url))
+        .body("text/plain", "{}")
+        .send()
+        .expect_error(415);
+    with(Request::new("PUT", &url))
+        .body("application/json", "no JSON")
+        .send()
+        .expect_error(400);
     let long = body(&device, &"x".repeat(600_000), "2026-01-01T00:00:00Z");
-    with(Request::new("PUT", &url)).json(&long).send().expect_error(413);
+    with(Request::new("PUT", &url))
+        .json(&long)
+        .send()
+        .expect_error(413);
     let request = with(Request::new("PUT", &url)).json(&body(&device, "x", "2026-01-01T00:00:00Z"));
     request.send_raw(&request.chunked(9)).expect(204);
 }
@@ -281,7 +359,59 @@ fn virtual_time_goes_into_the_event_and_device_time_into_the_record() {
     let now = instant(&site.now());
     assert!((now - at).whole_seconds() < 60, "{at} {now}");
     assert_eq!(
-        instant(stored(&site, &device)[0]["backupDateTime"].as_str().unwrap()),
+        instant(
+            stored(&site, &device)[0]["backupDateTime"]
+                .as_str()
+                .unwrap()
+        ),
         instant("2026-01-01T00:00:00Z")
     );
+}
+
+#[test]
+fn refusals_come_in_a_fixed_order() {
+    let site = Site::new();
+    let device = site.enrolled(ENTRA, WINDOWS_11);
+    let other = site.enrolled(ENTRA, WINDOWS_11);
+    let own = device.entra_id.clone().unwrap();
+    let url = format!("{}/laps/v1/devices/{own}/credential", site.directory);
+    // 401, 405, 403, 415, 413, 400, 404, 409.
+    Request::new("GET", &url).send().expect_error(401);
+    Request::new("PUT", &url)
+        .body("text/plain", "x")
+        .send()
+        .expect_error(401);
+    let as_other =
+        |method: &str| Request::new(method, &url).header("Client-Cert", &other.client_cert());
+    as_other("GET").send().expect_error(405);
+    as_other("PUT")
+        .body("text/plain", "x")
+        .send()
+        .expect_error(403);
+    as_other("PUT")
+        .body("application/json", "{")
+        .send()
+        .expect_error(403);
+    let long = "x".repeat((1 << 20) + 1);
+    device
+        .put_request(&site, &own)
+        .body("text/plain", long.clone())
+        .send()
+        .expect_error(415);
+    device
+        .put_request(&site, &own)
+        .body("application/json", long)
+        .send()
+        .expect_error(413);
+    let object = format!("/devices/{}", site.object_id(&device));
+    site.delete(POLICY_ADMIN, &object).expect(204);
+    device
+        .put_request(&site, &own)
+        .body("application/json", "{")
+        .send()
+        .expect_error(400);
+    let upload = body(&device, "x", "2026-01-01T00:00:00Z");
+    device
+        .put_credential(&site, &guid(), &upload)
+        .expect_error(404);
 }

@@ -10,7 +10,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::device::{self, Device, Message, characteristic, managed_id, parm};
 use super::http::{Answer, Request};
 use super::site::{
-    DEVICE_ADMIN, DOMAIN, ENTRA, HYBRID, NOT_JOINED, REGISTERED, ROTATOR, Site, WINDOWS_10, WINDOWS_11,
+    DEVICE_ADMIN, DOMAIN, ENTRA, HYBRID, NOT_JOINED, REGISTERED, ROTATOR, Site, WINDOWS_10,
+    WINDOWS_11,
 };
 use super::soap::{self, CONTENT_TYPE, Credential, ITEMS};
 use super::text::{device_id, from_base64, guid, sha1_hex};
@@ -37,7 +38,9 @@ fn fault(answer: &Answer) -> String {
 fn fault_of_any_status(answer: &Answer) -> String {
     assert_eq!(answer.header("content-type"), Some(CONTENT_TYPE));
     let envelope = Xml::parse(&answer.body);
-    let fault = envelope.find("Fault").unwrap_or_else(|| panic!("{}", answer.text()));
+    let fault = envelope
+        .find("Fault")
+        .unwrap_or_else(|| panic!("{}", answer.text()));
     assert!(fault.value("Code/Value").unwrap().ends_with(":Receiver"));
     assert_ne!(fault.value("Reason/Text").unwrap(), "");
     fault.value("Code/Subcode/Value").unwrap().to_owned()
@@ -85,8 +88,14 @@ fn discovery_prefers_federated_and_names_the_services() {
         let result = envelope.find("DiscoverResult").unwrap();
         assert_eq!(result.value("AuthPolicy"), Some(chosen), "{offered:?}");
         assert_eq!(result.value("EnrollmentVersion"), Some("4.0"));
-        assert_eq!(result.value("EnrollmentPolicyServiceUrl"), Some(&*service(&site, "Policy")));
-        assert_eq!(result.value("EnrollmentServiceUrl"), Some(&*service(&site, "Enrollment")));
+        assert_eq!(
+            result.value("EnrollmentPolicyServiceUrl"),
+            Some(&*service(&site, "Policy"))
+        );
+        assert_eq!(
+            result.value("EnrollmentServiceUrl"),
+            Some(&*service(&site, "Enrollment"))
+        );
         assert!(result.child("AuthenticationServiceUrl").is_none());
     }
 }
@@ -102,12 +111,23 @@ fn policies_offer_p256_with_sha256_for_a_year() {
     assert_eq!(envelope.find("RelatesTo").unwrap().text, id);
     let attributes = envelope.find("attributes").unwrap();
     assert_eq!(attributes.value("policySchema"), Some("3"));
-    assert_eq!(attributes.value("privateKeyAttributes/minimalKeyLength"), Some("256"));
-    assert_eq!(attributes.value("certificateValidity/validityPeriodSeconds"), Some("31536000"));
+    assert_eq!(
+        attributes.value("privateKeyAttributes/minimalKeyLength"),
+        Some("256")
+    );
+    assert_eq!(
+        attributes.value("certificateValidity/validityPeriodSeconds"),
+        Some("31536000")
+    );
     let oids: Vec<(&str, &str)> = envelope
         .find_all("oID")
         .iter()
-        .map(|oid| (oid.value("value").unwrap(), oid.value("oIDReferenceID").unwrap()))
+        .map(|oid| {
+            (
+                oid.value("value").unwrap(),
+                oid.value("oIDReferenceID").unwrap(),
+            )
+        })
         .collect();
     let referred = |value: Option<&str>| {
         let (oid, _) = oids.iter().find(|(_, id)| Some(*id) == value).unwrap();
@@ -180,7 +200,10 @@ fn message_that_was_not_expected_is_a_format_fault() {
         ("Discovery", "no XML"),
         ("Policy", "<a>"),
         ("Enrollment", ""),
-        ("Discovery", "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body/></s:Envelope>"),
+        (
+            "Discovery",
+            "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body/></s:Envelope>",
+        ),
         ("Discovery", &doctype),
     ] {
         let answer = post(&service(&site, name), body);
@@ -213,7 +236,11 @@ fn each_missing_context_item_is_named() {
         items.retain(|(item, _)| item != name);
         let answer = device.request_token(&site, soap::p256_request(), &items);
         expect_fault(&answer, "s:MessageFormat");
-        assert!(answer.text().contains(name), "{name} is not named: {}", answer.text());
+        assert!(
+            answer.text().contains(name),
+            "{name} is not named: {}",
+            answer.text()
+        );
     }
     // None of the refusals used the credential up.
     device.try_enroll(&site).expect(200);
@@ -227,7 +254,9 @@ fn order_and_number_of_context_items_do_not_matter() {
     items.reverse();
     items.insert(0, ("MAC".to_owned(), "00-00".to_owned()));
     items.push(("MAC".to_owned(), "00-01".to_owned()));
-    device.request_token(&site, soap::p256_request(), &items).expect(200);
+    device
+        .request_token(&site, soap::p256_request(), &items)
+        .expect(200);
 }
 
 #[test]
@@ -236,7 +265,10 @@ fn weak_and_broken_certificate_requests_are_refused() {
     let device = site.registered(ENTRA, WINDOWS_11);
     let p384 = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
     for (what, request) in [
-        ("broken signature", include_str!("data/p256-broken-signature.csr.b64").to_owned()),
+        (
+            "broken signature",
+            include_str!("data/p256-broken-signature.csr.b64").to_owned(),
+        ),
         ("RSA 1024", include_str!("data/rsa-1024.csr.b64").to_owned()),
         ("P-384", soap::request_with(&p384)),
     ] {
@@ -244,7 +276,9 @@ fn weak_and_broken_certificate_requests_are_refused() {
         assert_eq!(fault(&answer), "s:CertificateRequest", "{what}");
     }
     let rsa = include_str!("data/rsa-2048.csr.b64");
-    device.request_token(&site, rsa, &device.items()).expect(200);
+    device
+        .request_token(&site, rsa, &device.items())
+        .expect(200);
 }
 
 #[test]
@@ -255,7 +289,10 @@ fn issued_certificate_names_the_device_and_is_signed_by_the_core() {
         let device = site.enrolled(ENTRA, WINDOWS_11);
         let (_, certificate) = X509Certificate::from_der(&device.certificate).unwrap();
         let subject = certificate.subject();
-        let names: Vec<&str> = subject.iter_common_name().map(|name| name.as_str().unwrap()).collect();
+        let names: Vec<&str> = subject
+            .iter_common_name()
+            .map(|name| name.as_str().unwrap())
+            .collect();
         assert_eq!(names, [device.device_id.as_str()]);
         let usage = certificate.extended_key_usage().unwrap().unwrap();
         assert!(usage.value.client_auth);
@@ -263,10 +300,13 @@ fn issued_certificate_names_the_device_and_is_signed_by_the_core() {
         let validity = certificate.validity();
         let seconds = validity.not_after.timestamp() - validity.not_before.timestamp();
         assert_eq!(seconds / 86_400, 365);
-        let root = characteristic(&device.document, &["CertificateStore", "Root", "System"]).unwrap();
+        let root =
+            characteristic(&device.document, &["CertificateStore", "Root", "System"]).unwrap();
         let root = from_base64(parm(&root.children[0], "EncodedCertificate").unwrap());
         let (_, root) = X509Certificate::from_der(&root).unwrap();
-        certificate.verify_signature(Some(root.public_key())).unwrap();
+        certificate
+            .verify_signature(Some(root.public_key()))
+            .unwrap();
         assert!(root.is_ca());
     }
     serials.sort();
@@ -282,7 +322,10 @@ fn certificate_is_for_the_key_of_the_request() {
     let answer = device.request_token(&site, &soap::request_with(&key), &device.items());
     device.provision(&answer.expect(200));
     let (_, certificate) = X509Certificate::from_der(&device.certificate).unwrap();
-    assert_eq!(certificate.public_key().subject_public_key.data.as_ref(), key.public_key_raw());
+    assert_eq!(
+        certificate.public_key().subject_public_key.data.as_ref(),
+        key.public_key_raw()
+    );
 }
 
 #[test]
@@ -292,11 +335,18 @@ fn provisioning_document_holds_what_a_device_needs() {
     let document = &device.document;
     assert_eq!(document.name, "wap-provisioningdoc");
     assert_eq!(document.attribute("version"), Some("1.1"));
-    let kinds: Vec<&str> = document.children.iter().filter_map(|child| child.attribute("type")).collect();
+    let kinds: Vec<&str> = document
+        .children
+        .iter()
+        .filter_map(|child| child.attribute("type"))
+        .collect();
     assert_eq!(kinds, ["CertificateStore", "APPLICATION", "DMClient"]);
 
     let my = characteristic(document, &["CertificateStore", "My", "User"]).unwrap();
-    assert_eq!(my.children[0].attribute("type"), Some(&*sha1_hex(&device.certificate)));
+    assert_eq!(
+        my.children[0].attribute("type"),
+        Some(&*sha1_hex(&device.certificate))
+    );
     assert!(characteristic(&my.children[0], &["PrivateKeyContainer"]).is_some());
     let root = characteristic(document, &["CertificateStore", "Root", "System"]).unwrap();
     let der = from_base64(parm(&root.children[0], "EncodedCertificate").unwrap());
@@ -305,7 +355,10 @@ fn provisioning_document_holds_what_a_device_needs() {
     for name in ["ROBOSupport", "RenewPeriod", "RetryInterval"] {
         let of_name = |child: &&Xml| child.attribute("name") == Some(name);
         let child = renew.children.iter().find(of_name).unwrap();
-        assert!(child.attribute("datatype").is_some(), "{name} has no datatype");
+        assert!(
+            child.attribute("datatype").is_some(),
+            "{name} has no datatype"
+        );
     }
 
     let application = characteristic(document, &["APPLICATION"]).unwrap();
@@ -313,8 +366,15 @@ fn provisioning_document_holds_what_a_device_needs() {
     assert_eq!(parm(application, "PROVIDER-ID"), Some("muster"));
     let address = parm(application, "ADDR").unwrap();
     assert_eq!(address, format!("{}/ManagementServer/MDM.svc", site.manage));
-    let auths: Vec<&Xml> = application.children.iter().filter(|child| child.attribute("type") == Some("APPAUTH")).collect();
-    let levels: Vec<&str> = auths.iter().filter_map(|auth| parm(auth, "AAUTHLEVEL")).collect();
+    let auths: Vec<&Xml> = application
+        .children
+        .iter()
+        .filter(|child| child.attribute("type") == Some("APPAUTH"))
+        .collect();
+    let levels: Vec<&str> = auths
+        .iter()
+        .filter_map(|auth| parm(auth, "AAUTHLEVEL"))
+        .collect();
     assert_eq!(levels.len(), 2);
     assert!(levels.contains(&"CLIENT") && levels.contains(&"APPSRV"));
     for auth in auths {
@@ -349,7 +409,9 @@ fn device_enrolment_puts_the_certificate_into_the_system_store() {
             "Device".clone_into(value);
         }
     }
-    let answer = device.request_token(&site, soap::p256_request(), &items).expect(200);
+    let answer = device
+        .request_token(&site, soap::p256_request(), &items)
+        .expect(200);
     let document = device::document(&answer);
     assert!(characteristic(&document, &["CertificateStore", "My", "System"]).is_some());
     assert!(characteristic(&document, &["CertificateStore", "My", "User"]).is_none());
@@ -359,7 +421,10 @@ fn device_enrolment_puts_the_certificate_into_the_system_store() {
 fn enrolling_again_replaces_row_and_certificate() {
     let site = Site::new();
     let mut device = site.backed_up(ENTRA);
-    let policy = site.policy_for(&[&device], &[("backupdirectory", "1"), ("passwordlength", "20")]);
+    let policy = site.policy_for(
+        &[&device],
+        &[("backupdirectory", "1"), ("passwordlength", "20")],
+    );
     assert_eq!(device.check_in(&site).writes().len(), 2);
     site.rotate(&device).expect(204);
     let mut old = device.clone();
@@ -367,7 +432,11 @@ fn enrolling_again_replaces_row_and_certificate() {
     assert_ne!(device.managed_id, old.managed_id);
     assert_eq!(check_in_status(&site, &mut old), 403);
     old.upload(&site).expect_error(403);
-    site.get(ROTATOR, &format!("/deviceManagement/managedDevices/{}", old.managed_id)).expect_error(404);
+    site.get(
+        ROTATOR,
+        &format!("/deviceManagement/managedDevices/{}", old.managed_id),
+    )
+    .expect_error(404);
     assert_eq!(site.state(&device, &policy), "unknown");
     assert!(site.rotations(&device).is_empty());
     // The channel is forgotten with the rest.
@@ -378,7 +447,11 @@ fn enrolling_again_replaces_row_and_certificate() {
     let seen = device.check_in(&site);
     assert_eq!(seen.writes().len(), 2, "acknowledged values are forgotten");
     assert_eq!(seen.count("Exec", device::RESET), 0);
-    assert!(seen.lines().iter().any(|line| line.ends_with("/Push/ChannelURI")));
+    assert!(
+        seen.lines()
+            .iter()
+            .any(|line| line.ends_with("/Push/ChannelURI"))
+    );
 }
 
 #[test]
@@ -441,8 +514,13 @@ fn of_concurrent_enrolments_one_certificate_is_good() {
     let site = Site::new();
     let device = site.registered(ENTRA, WINDOWS_11);
     let answers: Vec<Answer> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| device.try_enroll(&site))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        let threads: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| device.try_enroll(&site)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
     let mut good = 0;
     for answer in answers {
@@ -451,12 +529,18 @@ fn of_concurrent_enrolments_one_certificate_is_good() {
         let status = check_in_status(&site, &mut device);
         assert!(status == 200 || status == 403, "{status}");
         good += u32::from(status == 200);
-        let row = format!("/deviceManagement/managedDevices/{}", managed_id(&device.document));
+        let row = format!(
+            "/deviceManagement/managedDevices/{}",
+            managed_id(&device.document)
+        );
         let row = site.get(ROTATOR, &row).status;
         assert_eq!(row, if status == 200 { 200 } else { 404 });
     }
     assert_eq!(good, 1);
-    let filter = format!("/deviceManagement/managedDevices?$filter=deviceName eq '{}'", device.name);
+    let filter = format!(
+        "/deviceManagement/managedDevices?$filter=deviceName eq '{}'",
+        device.name
+    );
     assert_eq!(site.list(DEVICE_ADMIN, &filter).len(), 1);
 }
 
@@ -477,7 +561,11 @@ fn first_session_sets_up_the_push_channel() {
     let mut session = device.open(&site);
     let first = session.package1();
     let provider = "./Vendor/MSFT/DMClient/Provider/muster";
-    let lines: Vec<String> = first.lines().iter().map(|line| line.replace("./Device/Vendor", "./Vendor")).collect();
+    let lines: Vec<String> = first
+        .lines()
+        .iter()
+        .map(|line| line.replace("./Device/Vendor", "./Vendor"))
+        .collect();
     assert_eq!(
         lines,
         [
@@ -500,4 +588,15 @@ fn first_session_sets_up_the_push_channel() {
     assert!(device.check_in(&site).lines().is_empty());
     let body = json!({"deviceName": device.name, "joinType": "unheardOf", "osVersion": "10"});
     site.control("POST", "/devices", &body).expect_error(400);
+}
+
+#[test]
+fn registering_again_keeps_the_enrolment() {
+    let site = Site::new();
+    let mut device = site.backed_up(ENTRA);
+    site.register(&mut device).expect(201);
+    assert_eq!(check_in_status(&site, &mut device), 200);
+    device.upload(&site).expect(204);
+    site.rotate(&device).expect(204);
+    assert_eq!(site.rotation(&device)["actionState"], "pending");
 }

@@ -20,7 +20,10 @@ pub struct Answer {
 impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         let wanted = |(key, _): &&(String, String)| key.eq_ignore_ascii_case(name);
-        self.headers.iter().find(wanted).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(wanted)
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> String {

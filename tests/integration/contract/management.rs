@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, BasicConstraints, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use super::channel::Mood;
 use super::device::{Device, LAPS, Message, RESET, Reaction, SYNCML, Session, UNENROLL};
@@ -44,7 +44,17 @@ fn without_a_certificate_nobody_is_anybody() {
     let session = device.open(&site);
     let bare = base64(&device.certificate);
     expect_empty(&post_as(&session, None), 401);
-    for value in ["", ":", "::", "garbage", &bare, &format!(":{bare}"), &format!("{bare}:"), ":not base64!:", ":a:"] {
+    for value in [
+        "",
+        ":",
+        "::",
+        "garbage",
+        &bare,
+        &format!(":{bare}"),
+        &format!("{bare}:"),
+        ":not base64!:",
+        ":a:",
+    ] {
         let answer = post_as(&session, Some(value));
         assert_eq!((answer.status, answer.body.len()), (401, 0), "`{value}`");
     }
@@ -104,7 +114,8 @@ fn messages_that_are_none_are_refused_with_an_empty_body() {
     let mut device = site.device(ENTRA);
     let session = device.open(&site);
     let good = session.package1_text();
-    let without_header = "<SyncML xmlns=\"SYNCML:SYNCML1.2\"><SyncBody><Final/></SyncBody></SyncML>";
+    let without_header =
+        "<SyncML xmlns=\"SYNCML:SYNCML1.2\"><SyncBody><Final/></SyncBody></SyncML>";
     for body in [
         "",
         "no XML",
@@ -136,12 +147,19 @@ fn http_errors_of_the_plane() {
     for method in ["GET", "PUT", "DELETE"] {
         expect_empty(&with(Request::new(method, &session.url)), 405);
     }
-    for kind in ["application/vnd.syncml.dm+wbxml", "text/xml", "application/json"] {
+    for kind in [
+        "application/vnd.syncml.dm+wbxml",
+        "text/xml",
+        "application/json",
+    ] {
         let request = Request::new("POST", &session.url).body(kind, good.clone());
         expect_empty(&with(request), 415);
     }
     let path = format!("{}/ManagementServer/Other.svc", site.manage);
-    expect_empty(&with(Request::new("POST", &path).body(SYNCML, good.clone())), 404);
+    expect_empty(
+        &with(Request::new("POST", &path).body(SYNCML, good.clone())),
+        404,
+    );
     let long = good.replace("Fabricam", &"x".repeat(512 * 1024));
     expect_empty(&session.post(&long), 413);
     let request = session.request(&long);
@@ -157,7 +175,10 @@ fn chunked_message_is_taken() {
     let session = device.open(&site);
     let request = session.request(&session.package1_text());
     let answer = request.send_raw(&request.chunked(7)).expect(200);
-    assert_eq!(answer.header("content-length"), Some(&*answer.body.len().to_string()));
+    assert_eq!(
+        answer.header("content-length"),
+        Some(&*answer.body.len().to_string())
+    );
     Message::read(&answer);
 }
 
@@ -169,13 +190,23 @@ fn nothing_to_do_is_status_and_final() {
     let message = session.package1();
     assert_eq!(message.session_id, session.id);
     assert_eq!(message.msg_id, "1");
-    assert_eq!(message.status_pairs(), [("0", "200"), ("2", "200"), ("3", "200"), ("4", "200")]);
-    let cmds: Vec<&str> = message.statuses.iter().map(|status| status.cmd.as_str()).collect();
+    assert_eq!(
+        message.status_pairs(),
+        [("0", "200"), ("2", "200"), ("3", "200"), ("4", "200")]
+    );
+    let cmds: Vec<&str> = message
+        .statuses
+        .iter()
+        .map(|status| status.cmd.as_str())
+        .collect();
     assert_eq!(cmds, ["SyncHdr", "Alert", "Alert", "Replace"]);
     assert!(message.statuses.iter().all(|status| status.msg_ref == "1"));
     assert!(message.commands.is_empty() && message.is_final);
     let header = message.xml.child("SyncHdr").unwrap();
-    assert_eq!(header.value("Target/LocURI"), Some(device.device_id.as_str()));
+    assert_eq!(
+        header.value("Target/LocURI"),
+        Some(device.device_id.as_str())
+    );
     let url = format!("{}/ManagementServer/MDM.svc", site.manage);
     assert_eq!(header.value("Source/LocURI"), Some(url.as_str()));
     // The session is over: another message of it is a gap.
@@ -190,15 +221,22 @@ fn last_sync_is_noted() {
     site.advance(Duration::from_secs(3600));
     device.check_in(&site);
     let after = site.managed(&device)["lastSyncDateTime"].clone();
-    let gap = super::text::instant(after.as_str().unwrap()) - super::text::instant(before.as_str().unwrap());
-    assert!((3600..3700).contains(&gap.whole_seconds()), "{before} {after}");
+    let gap = super::text::instant(after.as_str().unwrap())
+        - super::text::instant(before.as_str().unwrap());
+    assert!(
+        (3600..3700).contains(&gap.whole_seconds()),
+        "{before} {after}"
+    );
 }
 
 #[test]
 fn first_answer_has_a_fixed_order() {
     let site = Site::new();
     let mut device = site.backed_up(HYBRID);
-    site.policy_for(&[&device], &[("backupdirectory", "1"), ("passwordlength", "20")]);
+    site.policy_for(
+        &[&device],
+        &[("backupdirectory", "1"), ("passwordlength", "20")],
+    );
     device.enroll(&site);
     // No channel: the hybrid device's rotation waits for its next session.
     site.rotate(&device).expect(204);
@@ -217,11 +255,18 @@ fn retire_goes_before_policy_and_rotation() {
     let mut device = site.backed_up(ENTRA);
     site.policy_for(&[&device], &[("backupdirectory", "1")]);
     site.rotate(&device).expect(204);
-    site.act(DEVICE_ADMIN, &action_path(&device, "retire")).expect(204);
+    site.act(DEVICE_ADMIN, &action_path(&device, "retire"))
+        .expect(204);
     let message = device.open(&site).package1();
     let first = &message.commands[0];
-    assert_eq!((first.verb.as_str(), first.uri.as_str()), ("Exec", UNENROLL));
-    assert_eq!((first.format.as_str(), first.data.as_str()), ("chr", "muster"));
+    assert_eq!(
+        (first.verb.as_str(), first.uri.as_str()),
+        ("Exec", UNENROLL)
+    );
+    assert_eq!(
+        (first.format.as_str(), first.data.as_str()),
+        ("chr", "muster")
+    );
     assert!(message.commands.iter().all(|command| command.uri != RESET));
 }
 
@@ -237,8 +282,14 @@ fn status_reads_come_last() {
     // AD backup acknowledged and none on record: the read ends every session.
     site.policy_for(&[&device], &[("passwordlength", "20")]);
     let lines = device.check_in(&site).lines();
-    let read = lines.iter().position(|line| line.ends_with("ResetPasswordStatus")).unwrap();
-    let write = lines.iter().position(|line| line.ends_with("PasswordLength")).unwrap();
+    let read = lines
+        .iter()
+        .position(|line| line.ends_with("ResetPasswordStatus"))
+        .unwrap();
+    let write = lines
+        .iter()
+        .position(|line| line.ends_with("PasswordLength"))
+        .unwrap();
     assert!(write < read, "{lines:?}");
     assert_eq!(read, lines.len() - 1);
 }
@@ -276,7 +327,11 @@ fn alert_1223_ends_the_session() {
     assert_eq!(second.status_pairs(), [("0", "200"), ("9", "200")]);
     assert!(second.commands.is_empty());
     assert_eq!(session.say("").only_header_status(), Some("400"));
-    assert_eq!(device.check_in(&site).writes().len(), 1, "not acknowledged, sent again");
+    assert_eq!(
+        device.check_in(&site).writes().len(),
+        1,
+        "not acknowledged, sent again"
+    );
 }
 
 #[test]
@@ -288,10 +343,19 @@ fn message_without_final_gets_status_only() {
     let text = session.message(1, &session.greeting());
     session.sent = 1;
     let first = Message::read(&session.post(&text));
-    assert_eq!(first.status_pairs(), [("0", "200"), ("2", "200"), ("3", "200"), ("4", "200")]);
+    assert_eq!(
+        first.status_pairs(),
+        [("0", "200"), ("2", "200"), ("3", "200"), ("4", "200")]
+    );
     assert!(first.commands.is_empty(), "{:?}", first.lines());
     let second = session.say("");
-    assert!(second.lines().contains(&format!("Replace {LAPS}BackupDirectory")), "{:?}", second.lines());
+    assert!(
+        second
+            .lines()
+            .contains(&format!("Replace {LAPS}BackupDirectory")),
+        "{:?}",
+        second.lines()
+    );
 }
 
 #[test]
@@ -356,7 +420,11 @@ fn channel_is_asked_for_again_when_it_is_gone() {
         assert_eq!(site.rotation(&device)["detail"], "offline");
         let pushes = site.pushes(&device);
         site.rotate(&device).expect(204);
-        assert_eq!(site.pushes(&device), pushes, "a forgotten channel is not pushed to");
+        assert_eq!(
+            site.pushes(&device),
+            pushes,
+            "a forgotten channel is not pushed to"
+        );
         only_the_two_gets(&device.check_in(&site).lines());
         site.mood(&device, Mood::Connected);
         site.rotate(&device).expect(204);
@@ -367,6 +435,90 @@ fn channel_is_asked_for_again_when_it_is_gone() {
 #[track_caller]
 fn only_the_two_gets(lines: &[String]) {
     assert_eq!(lines.len(), 2, "{lines:?}");
-    assert!(lines[0].starts_with("Get ") && lines[0].ends_with("/Push/ChannelURI"), "{lines:?}");
-    assert!(lines[1].starts_with("Get ") && lines[1].ends_with("/Push/Status"), "{lines:?}");
+    assert!(
+        lines[0].starts_with("Get ") && lines[0].ends_with("/Push/ChannelURI"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[1].starts_with("Get ") && lines[1].ends_with("/Push/Status"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn identity_is_looked_at_before_the_message() {
+    let site = Site::new();
+    let mut device = site.device(ENTRA);
+    let session = device.open(&site);
+    let foreign = format!(":{}:", base64(&foreign_certificates(&device.device_id)[0]));
+    for (kind, body) in [
+        ("application/vnd.syncml.dm+wbxml", "x"),
+        ("text/plain", "x"),
+        (SYNCML, "no XML"),
+    ] {
+        let request = Request::new("POST", &session.url).body(kind, body);
+        expect_empty(&request.send(), 401);
+        expect_empty(&request.header("Client-Cert", &foreign).send(), 403);
+    }
+}
+
+#[test]
+fn package_1_without_a_login_status_is_fine() {
+    let site = Site::new();
+    let mut device = site.device(ENTRA);
+    site.policy_for(&[&device], &[("backupdirectory", "1")]);
+    let session = device.open(&site);
+    let text = session.message(
+        1,
+        "<Alert><CmdID>2</CmdID><Data>1200</Data></Alert><Final/>",
+    );
+    let message = Message::read(&session.post(&text));
+    assert_eq!(message.status_pairs(), [("0", "200"), ("2", "200")]);
+    assert_eq!(message.commands.len(), 2);
+}
+
+#[test]
+fn namespaces_prefixes_and_order_of_a_message_may_vary() {
+    let site = Site::new();
+    let mut device = site.device(ENTRA);
+    let mut session = device.open(&site);
+    let text = session.package1_text();
+    for (at, text) in [
+        text.replace("SYNCML1.2\"", "SYNCML1.1\""),
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<!-- a remark -->\r\n{text}\r\n"),
+        text.replace(
+            "<VerDTD>1.2</VerDTD><VerProto>DM/1.2</VerProto>",
+            "<VerProto>DM/1.2</VerProto><VerDTD>1.2</VerDTD>",
+        ),
+        text.replace("<Type xmlns=\"syncml:metinf\">", "<Type>"),
+        format!("\u{feff}{text}"),
+        text.replace("><", ">\n  <"),
+        text.replace("Fabricam", "<![CDATA[Fab & ricam]]>"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = (100 + at).to_string();
+        let text = text.replace(
+            &format!("<SessionID>{}<", session.id),
+            &format!("<SessionID>{id}<"),
+        );
+        session.sent = 1;
+        let answer = session.post(&text);
+        let message = Message::read(&answer);
+        assert_eq!(message.status_pairs().len(), 4, "{text}");
+        assert_eq!(message.session_id, id);
+    }
+}
+
+#[test]
+fn join_state_without_laps_gets_none_from_the_next_session_on() {
+    let site = Site::new();
+    let mut device = site.device(ENTRA);
+    let policy = site.policy_for(&[&device], &[("passwordlength", "20")]);
+    let path = format!("/devices/{}", device.entra_id.as_deref().unwrap());
+    let body = serde_json::json!({"joinType": "entraRegistered"});
+    site.control("PATCH", &path, &body).expect(204);
+    assert!(!device.check_in(&site).mentions_laps());
+    assert_eq!(site.state(&device, &policy), "notApplicable");
 }

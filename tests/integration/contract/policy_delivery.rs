@@ -2,7 +2,8 @@
 
 use super::device::{Command, Device, LAPS, PENDING, RESET_STATUS, Reaction, writes};
 use super::site::{
-    DOMAIN, ENTRA, HYBRID, NOT_JOINED, POLICY_ADMIN, REGISTERED, Site, WINDOWS_10, WINDOWS_11, all_devices,
+    DOMAIN, ENTRA, HYBRID, NOT_JOINED, POLICY_ADMIN, REGISTERED, Site, WINDOWS_10, WINDOWS_11,
+    all_devices,
 };
 
 fn is_leaf(command: &Command, leaf: &str) -> bool {
@@ -27,7 +28,13 @@ fn values_are_replaced_in_one_atomic() {
     );
     let seen = device.check_in(&site);
     let commands = seen.commands();
-    assert_eq!(commands.iter().filter(|command| command.verb == "Atomic").count(), 1);
+    assert_eq!(
+        commands
+            .iter()
+            .filter(|command| command.verb == "Atomic")
+            .count(),
+        1
+    );
     let expected = [
         ("AdministratorAccountName", "chr", "svc & <local>"),
         ("BackupDirectory", "int", "1"),
@@ -48,7 +55,10 @@ fn values_are_replaced_in_one_atomic() {
     sent.sort_unstable();
     assert_eq!(sent, expected);
     seen.writes();
-    assert!(!device.check_in(&site).mentions_laps(), "nothing differs any more");
+    assert!(
+        !device.check_in(&site).mentions_laps(),
+        "nothing differs any more"
+    );
 }
 
 #[test]
@@ -75,9 +85,16 @@ fn booleans_have_their_format() {
         ("PasswordAgeDays", "int", "3"),
     ] {
         let commands = seen.commands();
-        let command = commands.iter().find(|command| is_leaf(command, leaf)).unwrap();
+        let command = commands
+            .iter()
+            .find(|command| is_leaf(command, leaf))
+            .unwrap();
         assert_eq!(command.format, format, "{leaf}");
-        assert!(command.data.eq_ignore_ascii_case(value), "{leaf} {}", command.data);
+        assert!(
+            command.data.eq_ignore_ascii_case(value),
+            "{leaf} {}",
+            command.data
+        );
     }
 }
 
@@ -85,12 +102,36 @@ fn booleans_have_their_format() {
 fn only_what_differs_is_written() {
     let site = Site::new();
     let mut device = site.device(ENTRA);
-    let policy = site.policy_for(&[&device], &[("backupdirectory", "1"), ("passwordlength", "20"), ("passwordagedays_aad", "30")]);
+    let policy = site.policy_for(
+        &[&device],
+        &[
+            ("backupdirectory", "1"),
+            ("passwordlength", "20"),
+            ("passwordagedays_aad", "30"),
+        ],
+    );
     assert_eq!(device.check_in(&site).writes().len(), 3);
-    site.edit(&policy, &[("backupdirectory", "1"), ("passwordlength", "21"), ("passwordagedays_aad", "30")]);
-    assert_eq!(device.check_in(&site).writes(), writes(&[("PasswordLength", Some("21"))]));
+    site.edit(
+        &policy,
+        &[
+            ("backupdirectory", "1"),
+            ("passwordlength", "21"),
+            ("passwordagedays_aad", "30"),
+        ],
+    );
+    assert_eq!(
+        device.check_in(&site).writes(),
+        writes(&[("PasswordLength", Some("21"))])
+    );
     // One leaf more, one leaf less.
-    site.edit(&policy, &[("backupdirectory", "1"), ("passwordlength", "21"), ("passwordcomplexity", "3")]);
+    site.edit(
+        &policy,
+        &[
+            ("backupdirectory", "1"),
+            ("passwordlength", "21"),
+            ("passwordcomplexity", "3"),
+        ],
+    );
     assert_eq!(
         device.check_in(&site).writes(),
         writes(&[("PasswordAgeDays", None), ("PasswordComplexity", Some("3"))])
@@ -98,7 +139,11 @@ fn only_what_differs_is_written() {
     site.assign(&policy, &[]);
     assert_eq!(
         device.check_in(&site).writes(),
-        writes(&[("BackupDirectory", None), ("PasswordComplexity", None), ("PasswordLength", None)])
+        writes(&[
+            ("BackupDirectory", None),
+            ("PasswordComplexity", None),
+            ("PasswordLength", None)
+        ])
     );
     assert!(device.leaves.is_empty());
     assert!(!device.check_in(&site).mentions_laps());
@@ -110,14 +155,27 @@ fn deleting_a_policy_removes_its_leaves() {
     let mut device = site.device(ENTRA);
     let policy = site.policy_for(&[&device], &[("backupdirectory", "1")]);
     device.check_in(&site);
-    site.delete(POLICY_ADMIN, &format!("/deviceManagement/configurationPolicies/{policy}")).expect(204);
-    assert_eq!(device.check_in(&site).writes(), writes(&[("BackupDirectory", None)]));
+    site.delete(
+        POLICY_ADMIN,
+        &format!("/deviceManagement/configurationPolicies/{policy}"),
+    )
+    .expect(204);
+    assert_eq!(
+        device.check_in(&site).writes(),
+        writes(&[("BackupDirectory", None)])
+    );
 }
 
 #[test]
 fn the_atomics_own_status_counts() {
     let site = Site::new();
-    for (own, child, taken) in [(200, 500, true), (202, 200, true), (500, 200, false), (507, 200, false), (216, 200, false)] {
+    for (own, child, taken) in [
+        (200, 500, true),
+        (202, 200, true),
+        (500, 200, false),
+        (507, 200, false),
+        (216, 200, false),
+    ] {
         let mut device = site.device(ENTRA);
         let policy = site.policy_for(&[&device], &[("backupdirectory", "1")]);
         device.check_in_with(&site, |_, command| {
@@ -126,7 +184,11 @@ fn the_atomics_own_status_counts() {
         });
         let expected = if taken { "compliant" } else { "error" };
         assert_eq!(site.state(&device, &policy), expected, "{own} {child}");
-        assert_eq!(device.check_in(&site).mentions_laps(), !taken, "{own} {child}");
+        assert_eq!(
+            device.check_in(&site).mentions_laps(),
+            !taken,
+            "{own} {child}"
+        );
     }
 }
 
@@ -165,14 +227,21 @@ fn a_change_during_a_session_waits_for_the_next() {
     session.say(&body);
     assert_eq!(device.leaves["PasswordLength"], "20");
     let next = device.check_in(&site);
-    assert_eq!(next.writes(), writes(&[("PasswordLength", Some("30"))]), "what was acknowledged is what was sent");
+    assert_eq!(
+        next.writes(),
+        writes(&[("PasswordLength", Some("30"))]),
+        "what was acknowledged is what was sent"
+    );
 }
 
 #[test]
 fn delete_of_a_missing_leaf_counts_as_deleted() {
     let site = Site::new();
     let mut device = site.device(ENTRA);
-    let policy = site.policy_for(&[&device], &[("passwordlength", "20"), ("passwordcomplexity", "3")]);
+    let policy = site.policy_for(
+        &[&device],
+        &[("passwordlength", "20"), ("passwordcomplexity", "3")],
+    );
     device.check_in(&site);
     device.leaves.remove("PasswordComplexity");
     site.edit(&policy, &[("passwordlength", "25")]);
@@ -186,7 +255,10 @@ fn delete_of_a_missing_leaf_counts_as_deleted() {
     });
     let expected = writes(&[("PasswordComplexity", None), ("PasswordLength", Some("25"))]);
     assert_eq!(seen.writes(), expected);
-    assert_eq!(device.check_in(&site).writes(), writes(&[("PasswordLength", Some("25"))]));
+    assert_eq!(
+        device.check_in(&site).writes(),
+        writes(&[("PasswordLength", Some("25"))])
+    );
     assert_eq!(site.state(&device, &policy), "compliant");
 }
 
@@ -194,7 +266,14 @@ fn delete_of_a_missing_leaf_counts_as_deleted() {
 fn setting_with_a_code_of_its_own_is_the_error() {
     let site = Site::new();
     let mut device = site.device(ENTRA);
-    let policy = site.policy_for(&[&device], &[("backupdirectory", "1"), ("passwordlength", "20"), ("passwordcomplexity", "3")]);
+    let policy = site.policy_for(
+        &[&device],
+        &[
+            ("backupdirectory", "1"),
+            ("passwordlength", "20"),
+            ("passwordcomplexity", "3"),
+        ],
+    );
     device.check_in_with(&site, |_, command| {
         let code = match command.verb.as_str() {
             "Atomic" => 507,
@@ -205,27 +284,48 @@ fn setting_with_a_code_of_its_own_is_the_error() {
     });
     assert_eq!(site.state(&device, &policy), "error");
     let row = site.setting(&device, &policy, "PasswordLength");
-    assert_eq!((&row["state"], &row["errorCode"]), (&"error".into(), &415.into()));
+    assert_eq!(
+        (&row["state"], &row["errorCode"]),
+        (&"error".into(), &415.into())
+    );
     for leaf in ["BackupDirectory", "PasswordComplexity"] {
-        assert_ne!(site.setting(&device, &policy, leaf)["state"], "error", "{leaf}");
+        assert_ne!(
+            site.setting(&device, &policy, leaf)["state"],
+            "error",
+            "{leaf}"
+        );
     }
     assert_eq!(device.check_in(&site).writes().len(), 3, "tried again");
     assert_eq!(site.state(&device, &policy), "compliant");
-    assert_eq!(site.setting(&device, &policy, "PasswordLength")["state"], "compliant");
+    assert_eq!(
+        site.setting(&device, &policy, "PasswordLength")["state"],
+        "compliant"
+    );
 }
 
 #[test]
 fn without_a_code_of_its_own_every_setting_has_507() {
     let site = Site::new();
     let mut device = site.device(ENTRA);
-    let policy = site.policy_for(&[&device], &[("backupdirectory", "1"), ("passwordlength", "20")]);
+    let policy = site.policy_for(
+        &[&device],
+        &[("backupdirectory", "1"), ("passwordlength", "20")],
+    );
     device.check_in_with(&site, |_, command| {
-        Some(Reaction::Status(if command.verb == "Atomic" { 507 } else { 216 }))
+        Some(Reaction::Status(if command.verb == "Atomic" {
+            507
+        } else {
+            216
+        }))
     });
     assert_eq!(site.state(&device, &policy), "error");
     for leaf in ["BackupDirectory", "PasswordLength"] {
         let row = site.setting(&device, &policy, leaf);
-        assert_eq!((&row["state"], &row["errorCode"]), (&"error".into(), &507.into()), "{leaf}");
+        assert_eq!(
+            (&row["state"], &row["errorCode"]),
+            (&"error".into(), &507.into()),
+            "{leaf}"
+        );
     }
 }
 
@@ -248,10 +348,17 @@ fn settings_of_24h2_are_not_sent_to_older_builds() {
             ("automaticaccountmanagementrandomizename", "false"),
         ],
     );
-    assert_eq!(old.check_in(&site).writes(), writes(&[("BackupDirectory", Some("1"))]));
+    assert_eq!(
+        old.check_in(&site).writes(),
+        writes(&[("BackupDirectory", Some("1"))])
+    );
     assert_eq!(new.check_in(&site).writes().len(), 9);
     assert_eq!(site.state(&new, &policy), "compliant");
-    assert_eq!(site.state(&old, &policy), "compliant", "notApplicable only when all are");
+    assert_eq!(
+        site.state(&old, &policy),
+        "compliant",
+        "notApplicable only when all are"
+    );
     for leaf in [
         "PasswordComplexity",
         "PassphraseLength",
@@ -262,23 +369,54 @@ fn settings_of_24h2_are_not_sent_to_older_builds() {
         "AutomaticAccountManagementEnableAccount",
         "AutomaticAccountManagementRandomizeName",
     ] {
-        assert_eq!(site.setting(&old, &policy, leaf)["state"], "notApplicable", "{leaf}");
-        assert_eq!(site.setting(&new, &policy, leaf)["state"], "compliant", "{leaf}");
+        assert_eq!(
+            site.setting(&old, &policy, leaf)["state"],
+            "notApplicable",
+            "{leaf}"
+        );
+        assert_eq!(
+            site.setting(&new, &policy, leaf)["state"],
+            "compliant",
+            "{leaf}"
+        );
     }
-    assert_eq!(site.setting(&old, &policy, "BackupDirectory")["state"], "compliant");
+    assert_eq!(
+        site.setting(&old, &policy, "BackupDirectory")["state"],
+        "compliant"
+    );
 }
 
 #[test]
 fn complexity_values_are_gated_one_by_one() {
     let site = Site::new();
     let mut device = site.device_on(ENTRA, WINDOWS_10);
-    let policy = site.policy_for(&[&device], &[("passwordcomplexity", "4"), ("postauthenticationactions", "5")]);
+    let policy = site.policy_for(
+        &[&device],
+        &[
+            ("passwordcomplexity", "4"),
+            ("postauthenticationactions", "5"),
+        ],
+    );
     assert_eq!(device.check_in(&site).writes().len(), 2);
     for complexity in ["5", "6", "7", "8"] {
-        site.edit(&policy, &[("passwordcomplexity", complexity), ("postauthenticationactions", "5")]);
+        site.edit(
+            &policy,
+            &[
+                ("passwordcomplexity", complexity),
+                ("postauthenticationactions", "5"),
+            ],
+        );
         let seen = device.check_in(&site).writes();
-        assert!(!seen.values().any(|value| value.as_deref() == Some(complexity)), "{seen:?}");
-        assert_eq!(site.setting(&device, &policy, "PasswordComplexity")["state"], "notApplicable");
+        assert!(
+            !seen
+                .values()
+                .any(|value| value.as_deref() == Some(complexity)),
+            "{seen:?}"
+        );
+        assert_eq!(
+            site.setting(&device, &policy, "PasswordComplexity")["state"],
+            "notApplicable"
+        );
     }
 }
 
@@ -286,7 +424,10 @@ fn complexity_values_are_gated_one_by_one() {
 fn policy_of_24h2_settings_alone_is_not_applicable_to_older_builds() {
     let site = Site::new();
     let mut device = site.device_on(ENTRA, WINDOWS_10);
-    let policy = site.policy_for(&[&device], &[("passphraselength", "5"), ("passwordcomplexity", "7")]);
+    let policy = site.policy_for(
+        &[&device],
+        &[("passphraselength", "5"), ("passwordcomplexity", "7")],
+    );
     assert!(!device.check_in(&site).mentions_laps());
     assert_eq!(site.state(&device, &policy), "notApplicable");
 }
@@ -305,10 +446,24 @@ fn devices_that_laps_does_not_manage_get_none_of_it() {
     let mut managed = site.device_on(ENTRA, "10.0.17763.4244");
     site.assign(&policy, &[all_devices()]);
     for device in &mut devices {
-        assert!(!device.check_in(&site).mentions_laps(), "{} {}", device.join, device.os);
-        assert_eq!(site.state(device, &policy), "notApplicable", "{} {}", device.join, device.os);
+        assert!(
+            !device.check_in(&site).mentions_laps(),
+            "{} {}",
+            device.join,
+            device.os
+        );
+        assert_eq!(
+            site.state(device, &policy),
+            "notApplicable",
+            "{} {}",
+            device.join,
+            device.os
+        );
         for leaf in ["BackupDirectory", "PasswordLength"] {
-            assert_eq!(site.setting(device, &policy, leaf)["state"], "notApplicable");
+            assert_eq!(
+                site.setting(device, &policy, leaf)["state"],
+                "notApplicable"
+            );
         }
     }
     assert_eq!(managed.check_in(&site).writes().len(), 2);
@@ -343,7 +498,11 @@ fn ad_backup_is_only_read_from_hybrid_devices() {
     let site = Site::new();
     let mut device = site.device(ENTRA);
     let policy = site.policy_for(&[&device], &[("backupdirectory", "2")]);
-    assert_eq!(device.check_in(&site).lines().len(), 2, "settings are accepted, nothing is read");
+    assert_eq!(
+        device.check_in(&site).lines().len(),
+        2,
+        "settings are accepted, nothing is read"
+    );
     assert_eq!(site.state(&device, &policy), "compliant");
     assert!(device.check_in(&site).lines().is_empty());
 }

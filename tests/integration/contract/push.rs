@@ -4,13 +4,16 @@ use std::time::{Duration, Instant};
 
 use super::channel::Mood;
 use super::device::{Device, Reaction};
-use super::site::{ENTRA, POLICY_ADMIN, ROTATOR, Site, WINDOWS_11, action_path, policy_body, to_group};
+use super::site::{
+    ENTRA, POLICY_ADMIN, ROTATOR, Site, WINDOWS_11, action_path, policy_body, to_group,
+};
 
 #[test]
 fn push_is_a_raw_notification_that_asks_for_the_state() {
     let site = Site::with(&["--push-token", "the-push-token"]);
     let device = site.device(ENTRA);
-    site.act(ROTATOR, &action_path(&device, "syncDevice")).expect(204);
+    site.act(ROTATOR, &action_path(&device, "syncDevice"))
+        .expect(204);
     assert!(site.pushed(&device, 1));
     let push = site.channels.pushes(&device.channel).pop().unwrap();
     assert_eq!(push.method, "POST");
@@ -22,7 +25,10 @@ fn push_is_a_raw_notification_that_asks_for_the_state() {
     ] {
         assert_eq!(push.header(name), Some(value), "{name}");
     }
-    assert!(push.header("content-length").is_some(), "not chunked (W 4.3)");
+    assert!(
+        push.header("content-length").is_some(),
+        "not chunked (W 4.3)"
+    );
     assert!(push.body.len() <= 5000);
 }
 
@@ -46,11 +52,17 @@ fn each_change_of_what_a_device_should_have_is_pushed() {
     let object = site.object_id(&device);
     let policy = site.policy(&[("passwordlength", "20")]);
     let group = site.group(&[]);
-    expect_push(&site, &device, "assignment", || site.assign(&policy, &[super::site::all_devices()]));
+    expect_push(&site, &device, "assignment", || {
+        site.assign(&policy, &[super::site::all_devices()])
+    });
     device.check_in(&site);
-    expect_push(&site, &device, "edit", || site.edit(&policy, &[("passwordlength", "21")]));
+    expect_push(&site, &device, "edit", || {
+        site.edit(&policy, &[("passwordlength", "21")])
+    });
     device.check_in(&site);
-    expect_push(&site, &device, "other assignment", || site.assign(&policy, &[to_group(&group)]));
+    expect_push(&site, &device, "other assignment", || {
+        site.assign(&policy, &[to_group(&group)])
+    });
     device.check_in(&site);
     expect_push(&site, &device, "membership", || {
         site.add_member(&group, &object).expect(204);
@@ -64,13 +76,19 @@ fn each_change_of_what_a_device_should_have_is_pushed() {
     assert!(site.pushed(&device, 6));
     device.check_in(&site);
     expect_push(&site, &device, "deletion", || {
-        site.delete(POLICY_ADMIN, &format!("/deviceManagement/configurationPolicies/{policy}")).expect(204);
+        site.delete(
+            POLICY_ADMIN,
+            &format!("/deviceManagement/configurationPolicies/{policy}"),
+        )
+        .expect(204);
     });
     let (user, name) = site.user();
     let users = site.group_of(&[&user]);
     let policy = site.policy(&[("passwordlength", "30")]);
     site.assign(&policy, &[to_group(&users)]);
-    expect_push(&site, &device, "sign-in", || site.sign_in(&device, Some(&name)));
+    expect_push(&site, &device, "sign-in", || {
+        site.sign_in(&device, Some(&name))
+    });
 }
 
 #[test]
@@ -102,7 +120,11 @@ fn answer_to_a_change_does_not_wait_for_the_push() {
     site.mood(&device, Mood::Hang);
     let from = Instant::now();
     site.policy_for(&[&device], &[("passwordlength", "20")]);
-    assert!(from.elapsed() < Duration::from_millis(1500), "{:?}", from.elapsed());
+    assert!(
+        from.elapsed() < Duration::from_millis(1500),
+        "{:?}",
+        from.elapsed()
+    );
     assert!(site.pushed(&device, 1));
 }
 
@@ -149,7 +171,10 @@ fn channels_that_are_no_good_url_are_no_channels() {
     ] {
         let mut device = site.enrolled(ENTRA, WINDOWS_11);
         device.check_in_with(&site, |_, command| {
-            command.uri.ends_with("/ChannelURI").then(|| Reaction::Value(uri.to_owned()))
+            command
+                .uri
+                .ends_with("/ChannelURI")
+                .then(|| Reaction::Value(uri.to_owned()))
         });
         device.upload(&site).expect(204);
         site.rotate(&device).expect(204);

@@ -23,7 +23,13 @@ const DIRECTORY_WRITE: &[&str] = &["policy-admin", "device-admin"];
 const DIRECTORY_READ: &[&str] = &["policy-admin", "device-admin", "password-reader"];
 const BASELINES: &[&str] = &["policy-admin", "endpoint-security-manager"];
 const BASELINES_READ: &[&str] = &["policy-admin", "endpoint-security-manager", "help-desk"];
-const DEVICES_READ: &[&str] = &["policy-admin", "endpoint-security-manager", "rotate-operator", "help-desk", "device-admin"];
+const DEVICES_READ: &[&str] = &[
+    "policy-admin",
+    "endpoint-security-manager",
+    "rotate-operator",
+    "help-desk",
+    "device-admin",
+];
 const SYNC: &[&str] = &["rotate-operator", "help-desk"];
 const DEVICE_ADMINS: &[&str] = &["device-admin"];
 
@@ -46,44 +52,174 @@ fn calls(site: &Site) -> Vec<Call> {
     let reference = json!({"@odata.id": format!("{}/v1.0/directoryObjects/{object}", site.admin)});
     let bulk = |action: &str| Some(json!({"actionName": action, "deviceIds": [guid()]}));
     vec![
-        ("POST", "/users".to_owned(), Some(json!({"userPrincipalName": name, "displayName": name})), DIRECTORY_WRITE),
-        ("POST", "/groups".to_owned(), Some(new_group), DIRECTORY_WRITE),
-        ("POST", format!("/groups/{group}/members/$ref"), Some(reference), DIRECTORY_WRITE),
-        ("GET", format!("/groups/{group}/members"), None, DIRECTORY_READ),
-        ("DELETE", format!("/groups/{group}/members/{object}/$ref"), None, DIRECTORY_WRITE),
-        ("GET", format!("/devices?$filter=deviceId eq '{entra}'"), None, DIRECTORY_READ),
-        ("PATCH", format!("/devices/{object}"), Some(json!({"accountEnabled": true})), DIRECTORY_WRITE),
-        ("GET", "/policies/deviceRegistrationPolicy".to_owned(), None, DIRECTORY_READ),
-        ("PUT", "/policies/deviceRegistrationPolicy".to_owned(), Some(json!({"localAdminPassword": {"isEnabled": true}})), DIRECTORY_WRITE),
-        ("POST", policies.clone(), Some(policy_body("n", &[("passwordlength", "20")])), BASELINES),
+        (
+            "POST",
+            "/users".to_owned(),
+            Some(json!({"userPrincipalName": name, "displayName": name})),
+            DIRECTORY_WRITE,
+        ),
+        (
+            "POST",
+            "/groups".to_owned(),
+            Some(new_group),
+            DIRECTORY_WRITE,
+        ),
+        (
+            "POST",
+            format!("/groups/{group}/members/$ref"),
+            Some(reference),
+            DIRECTORY_WRITE,
+        ),
+        (
+            "GET",
+            format!("/groups/{group}/members"),
+            None,
+            DIRECTORY_READ,
+        ),
+        (
+            "DELETE",
+            format!("/groups/{group}/members/{object}/$ref"),
+            None,
+            DIRECTORY_WRITE,
+        ),
+        (
+            "GET",
+            format!("/devices?$filter=deviceId eq '{entra}'"),
+            None,
+            DIRECTORY_READ,
+        ),
+        (
+            "PATCH",
+            format!("/devices/{object}"),
+            Some(json!({"accountEnabled": true})),
+            DIRECTORY_WRITE,
+        ),
+        (
+            "GET",
+            "/policies/deviceRegistrationPolicy".to_owned(),
+            None,
+            DIRECTORY_READ,
+        ),
+        (
+            "PUT",
+            "/policies/deviceRegistrationPolicy".to_owned(),
+            Some(json!({"localAdminPassword": {"isEnabled": true}})),
+            DIRECTORY_WRITE,
+        ),
+        (
+            "POST",
+            policies.clone(),
+            Some(policy_body("n", &[("passwordlength", "20")])),
+            BASELINES,
+        ),
         ("GET", policies, None, BASELINES_READ),
         ("GET", one.clone(), None, BASELINES_READ),
         ("GET", format!("{one}/settings"), None, BASELINES_READ),
         ("GET", format!("{one}/assignments"), None, BASELINES_READ),
         ("GET", format!("{one}/deviceStatuses"), None, BASELINES_READ),
-        ("GET", format!("{managed}/deviceConfigurationStates"), None, BASELINES_READ),
-        ("GET", format!("{dm}/deviceConfigurationConflictSummary"), None, BASELINES_READ),
-        ("PUT", one.clone(), Some(policy_body("n", &[("passwordlength", "21")])), BASELINES),
-        ("POST", format!("{one}/assign"), Some(json!({"assignments": []})), BASELINES),
+        (
+            "GET",
+            format!("{managed}/deviceConfigurationStates"),
+            None,
+            BASELINES_READ,
+        ),
+        (
+            "GET",
+            format!("{dm}/deviceConfigurationConflictSummary"),
+            None,
+            BASELINES_READ,
+        ),
+        (
+            "PUT",
+            one.clone(),
+            Some(policy_body("n", &[("passwordlength", "21")])),
+            BASELINES,
+        ),
+        (
+            "POST",
+            format!("{one}/assign"),
+            Some(json!({"assignments": []})),
+            BASELINES,
+        ),
         ("DELETE", one, None, BASELINES),
         ("GET", format!("{dm}/managedDevices"), None, DEVICES_READ),
         ("GET", managed.clone(), None, DEVICES_READ),
-        ("POST", format!("{managed}/rotateLocalAdminPassword"), None, &["rotate-operator"]),
+        (
+            "POST",
+            format!("{managed}/rotateLocalAdminPassword"),
+            None,
+            &["rotate-operator"],
+        ),
         ("POST", format!("{managed}/syncDevice"), None, SYNC),
-        ("POST", format!("{dm}/managedDevices/executeAction"), bulk("syncDevice"), SYNC),
-        ("POST", format!("{dm}/managedDevices/executeAction"), bulk("retire"), DEVICE_ADMINS),
-        ("POST", format!("{dm}/managedDevices/executeAction"), bulk("wipe"), DEVICE_ADMINS),
+        (
+            "POST",
+            format!("{dm}/managedDevices/executeAction"),
+            bulk("syncDevice"),
+            SYNC,
+        ),
+        (
+            "POST",
+            format!("{dm}/managedDevices/executeAction"),
+            bulk("retire"),
+            DEVICE_ADMINS,
+        ),
+        (
+            "POST",
+            format!("{dm}/managedDevices/executeAction"),
+            bulk("wipe"),
+            DEVICE_ADMINS,
+        ),
         ("POST", format!("{managed}/retire"), None, DEVICE_ADMINS),
         ("POST", format!("{managed}/wipe"), None, DEVICE_ADMINS),
-        ("GET", "/directory/deviceLocalCredentials".to_owned(), None, &["password-reader", "metadata-reader"]),
-        ("GET", format!("/directory/deviceLocalCredentials/{entra}"), None, &["password-reader", "metadata-reader"]),
-        ("GET", format!("/deviceLocalCredentials/{entra}"), None, &["password-reader", "metadata-reader"]),
-        ("GET", format!("/directory/deviceLocalCredentials/{entra}?$select=credentials"), None, &["password-reader"]),
-        ("GET", format!("/deviceLocalCredentials/{entra}?$select=credentials"), None, &["password-reader"]),
-        ("GET", format!("{dm}/auditEvents"), None, &["endpoint-security-manager", "help-desk", "auditor"]),
-        ("GET", "/auditLogs/directoryAudits".to_owned(), None, &["auditor"]),
+        (
+            "GET",
+            "/directory/deviceLocalCredentials".to_owned(),
+            None,
+            &["password-reader", "metadata-reader"],
+        ),
+        (
+            "GET",
+            format!("/directory/deviceLocalCredentials/{entra}"),
+            None,
+            &["password-reader", "metadata-reader"],
+        ),
+        (
+            "GET",
+            format!("/deviceLocalCredentials/{entra}"),
+            None,
+            &["password-reader", "metadata-reader"],
+        ),
+        (
+            "GET",
+            format!("/directory/deviceLocalCredentials/{entra}?$select=credentials"),
+            None,
+            &["password-reader"],
+        ),
+        (
+            "GET",
+            format!("/deviceLocalCredentials/{entra}?$select=credentials"),
+            None,
+            &["password-reader"],
+        ),
+        (
+            "GET",
+            format!("{dm}/auditEvents"),
+            None,
+            &["endpoint-security-manager", "help-desk", "auditor"],
+        ),
+        (
+            "GET",
+            "/auditLogs/directoryAudits".to_owned(),
+            None,
+            &["auditor"],
+        ),
         ("DELETE", managed, None, DEVICE_ADMINS),
-        ("DELETE", format!("/devices/{object}"), None, DIRECTORY_WRITE),
+        (
+            "DELETE",
+            format!("/devices/{object}"),
+            None,
+            DIRECTORY_WRITE,
+        ),
     ]
 }
 
@@ -105,7 +241,11 @@ fn each_actor_may_call_what_its_rights_say() {
                 answer.status == 403 && answer.json()["error"]["code"] == "Forbidden"
             };
             if !good {
-                wrong.push(format!("{actor} {method} {path}: {} {}", answer.status, answer.text()));
+                wrong.push(format!(
+                    "{actor} {method} {path}: {} {}",
+                    answer.status,
+                    answer.text()
+                ));
             }
         }
     }
@@ -117,7 +257,13 @@ fn without_a_known_token_every_call_is_401() {
     let site = Site::new();
     for (method, path, body, _) in calls(&site) {
         let url = format!("{}/v1.0{}", site.admin, path.replace(' ', "%20"));
-        for header in [None, Some("Bearer unknown"), Some("Bearer "), Some("Basic YTpi"), Some("garbage")] {
+        for header in [
+            None,
+            Some("Bearer unknown"),
+            Some("Bearer "),
+            Some("Basic YTpi"),
+            Some("garbage"),
+        ] {
             let mut request = Request::new(method, &url);
             if let Some(value) = header {
                 request = request.header("Authorization", value);
@@ -134,39 +280,60 @@ fn without_a_known_token_every_call_is_401() {
 fn new_actor_has_the_rights_it_was_given() {
     let site = Site::new();
     let device = site.backed_up(ENTRA);
-    let rights = json!(["Remote tasks/Rotate Local Admin Password", "Managed devices/Read", "Organization/Read"]);
+    let rights = json!([
+        "Remote tasks/Rotate Local Admin Password",
+        "Managed devices/Read",
+        "Organization/Read"
+    ]);
     let new = |rights: &Value| {
         let body = json!({"name": format!("new{}", fresh()), "rights": rights});
         let answer = site.control("POST", "/actors", &body);
-        assert!(answer.status == 200 || answer.status == 201, "{}", answer.status);
+        assert!(
+            answer.status == 200 || answer.status == 201,
+            "{}",
+            answer.status
+        );
         answer.json()["token"].as_str().unwrap().to_owned()
     };
     let rotate = |token: &str| {
         let url = format!("{}/v1.0{}", site.admin, super::site::rotate_path(&device));
-        Request::new("POST", &url).header("Authorization", &format!("Bearer {token}")).send()
+        Request::new("POST", &url)
+            .header("Authorization", &format!("Bearer {token}"))
+            .send()
     };
     rotate(&new(&rights)).expect(204);
     let event = site.rotation_events(&device).pop().unwrap();
     let name = event["actor"]["userPrincipalName"].as_str().unwrap();
-    assert!(name.starts_with("new") && name.ends_with("@muster.test"), "{name}");
+    assert!(
+        name.starts_with("new") && name.ends_with("@muster.test"),
+        "{name}"
+    );
     for missing in 0..3 {
         let mut fewer = rights.clone();
         fewer.as_array_mut().unwrap().remove(missing);
         rotate(&new(&fewer)).expect_error(403);
     }
     assert_eq!(site.rotations(&device).len(), 1);
-    site.control("POST", "/actors", &json!({"name": "x", "rights": "all"})).expect_error(400);
-    site.control("POST", "/actors", &json!({"rights": []})).expect_error(400);
+    site.control("POST", "/actors", &json!({"name": "x", "rights": "all"}))
+        .expect_error(400);
+    site.control("POST", "/actors", &json!({"rights": []}))
+        .expect_error(400);
 }
 
 #[test]
 fn a_right_to_write_is_none_to_read() {
     let site = Site::new();
-    let body = json!({"name": "writer", "rights": ["Security baselines/Create", "Directory/Write"]});
-    let token = site.control("POST", "/actors", &body).json()["token"].as_str().unwrap().to_owned();
+    let body =
+        json!({"name": "writer", "rights": ["Security baselines/Create", "Directory/Write"]});
+    let token = site.control("POST", "/actors", &body).json()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let get = |path: &str| {
         let url = format!("{}/v1.0{path}", site.admin);
-        Request::new("GET", &url).header("Authorization", &format!("Bearer {token}")).send()
+        Request::new("GET", &url)
+            .header("Authorization", &format!("Bearer {token}"))
+            .send()
     };
     get("/deviceManagement/configurationPolicies").expect_error(403);
     get("/devices").expect_error(403);
@@ -176,5 +343,9 @@ fn a_right_to_write_is_none_to_read() {
         .json(&policy_body("p", &[("passwordlength", "20")]))
         .send()
         .expect(201);
-    assert_eq!(site.list(POLICY_ADMIN, "/deviceManagement/configurationPolicies").len(), 1);
+    assert_eq!(
+        site.list(POLICY_ADMIN, "/deviceManagement/configurationPolicies")
+            .len(),
+        1
+    );
 }

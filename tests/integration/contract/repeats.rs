@@ -8,7 +8,10 @@ use super::site::{DEVICE_ADMIN, ENTRA, Site, action_path};
 /// A device with a policy waiting.
 fn waiting(site: &Site) -> Device {
     let device = site.device(ENTRA);
-    site.policy_for(&[&device], &[("backupdirectory", "1"), ("passwordlength", "20")]);
+    site.policy_for(
+        &[&device],
+        &[("backupdirectory", "1"), ("passwordlength", "20")],
+    );
     device
 }
 
@@ -41,7 +44,11 @@ fn repeat_evaluates_nothing_twice() {
     let text = session.package1_text();
     let first = session.post(&text);
     session.sent = 1;
-    assert!(Message::read(&first).lines().contains(&format!("Exec {RESET}")));
+    assert!(
+        Message::read(&first)
+            .lines()
+            .contains(&format!("Exec {RESET}"))
+    );
     // Another rotation between message and repeat is no reason to answer otherwise.
     site.rotate(&device).expect(204);
     assert_eq!(session.post(&text).body, first.body);
@@ -51,7 +58,11 @@ fn repeat_evaluates_nothing_twice() {
     assert_eq!(session.post(&text).body, second.body);
     let body = Message::read(&second).answers(&mut |command| device.obey(&site, command));
     session.say(&body);
-    let states: Vec<String> = site.rotations(&device).iter().map(|row| row["actionState"].to_string()).collect();
+    let states: Vec<String> = site
+        .rotations(&device)
+        .iter()
+        .map(|row| row["actionState"].to_string())
+        .collect();
     assert_eq!(states, ["\"pending\"", "\"done\""]);
     assert_eq!(device.execs, 1);
 }
@@ -83,7 +94,11 @@ fn old_package_1_starts_a_new_session_after_a_minute() {
     session.say(&body);
     site.advance(Duration::from_secs(120));
     let again = Message::read(&session.post(&text));
-    assert!(again.commands.is_empty(), "the policy is on the device: {:?}", again.lines());
+    assert!(
+        again.commands.is_empty(),
+        "the policy is on the device: {:?}",
+        again.lines()
+    );
 }
 
 #[test]
@@ -95,7 +110,10 @@ fn same_message_id_with_other_bytes_is_no_repeat() {
     let body = first.answers(&mut |command| device.obey(&site, command));
     let text = session.next_text(&body);
     session.post(&text).expect(200);
-    let other = text.replace("<Final/>", "<Alert><CmdID>77</CmdID><Data>1226</Data></Alert><Final/>");
+    let other = text.replace(
+        "<Final/>",
+        "<Alert><CmdID>77</CmdID><Data>1226</Data></Alert><Final/>",
+    );
     let answer = Message::read(&session.post(&other));
     assert_eq!(answer.only_header_status(), Some("400"));
 }
@@ -109,7 +127,9 @@ fn gap_is_believed_in_nothing() {
         let first = session.package1();
         let body = first.answers(&mut |command| device.obey(&site, command));
         session.sent = 1;
-        let text = session.next_text(&body).replace("<MsgID>2<", &format!("<MsgID>{wrong}<"));
+        let text = session
+            .next_text(&body)
+            .replace("<MsgID>2<", &format!("<MsgID>{wrong}<"));
         let answer = Message::read(&session.post(&text));
         assert_eq!(answer.only_header_status(), Some("400"), "MsgID {wrong}");
         // The session is over, the Status of the Atomic was not believed.
@@ -166,7 +186,11 @@ fn message_1_ends_an_unfinished_session() {
     let first = old.package1();
     let mut new = device.open(&site);
     let again = new.package1();
-    assert!(again.lines().contains(&format!("Replace {LAPS}PasswordLength")));
+    assert!(
+        again
+            .lines()
+            .contains(&format!("Replace {LAPS}PasswordLength"))
+    );
     let body = first.answers(&mut |command| device.obey(&site, command));
     assert_eq!(old.say(&body).only_header_status(), Some("400"));
     let body = again.answers(&mut |command| device.obey(&site, command));
@@ -181,7 +205,11 @@ fn message_1_with_other_bytes_starts_over_under_the_same_session_id() {
     session.package1();
     session.login = "user";
     let again = session.package1();
-    assert!(again.lines().contains(&format!("Replace {LAPS}PasswordLength")));
+    assert!(
+        again
+            .lines()
+            .contains(&format!("Replace {LAPS}PasswordLength"))
+    );
     let body = again.answers(&mut |command| device.obey(&site, command));
     assert_eq!(session.say(&body).only_header_status(), Some("200"));
     assert!(device.check_in(&site).lines().is_empty());
@@ -206,7 +234,8 @@ fn sessions_of_devices_do_not_mix() {
 fn repeat_after_the_end_of_the_enrolment_is_forbidden() {
     let site = Site::new();
     let mut device = site.device(ENTRA);
-    site.act(DEVICE_ADMIN, &action_path(&device, "retire")).expect(204);
+    site.act(DEVICE_ADMIN, &action_path(&device, "retire"))
+        .expect(204);
     let mut session = device.open(&site);
     let first = session.package1();
     assert!(first.lines().contains(&format!("Exec {UNENROLL}")));
@@ -225,5 +254,12 @@ fn session_ids_of_the_former_enrolment_do_not_matter() {
     device.enroll(&site);
     let mut new = device.open_as(&site, "5");
     let first = new.package1();
-    assert!(first.lines().iter().any(|line| line.ends_with("/Push/ChannelURI")), "{:?}", first.lines());
+    assert!(
+        first
+            .lines()
+            .iter()
+            .any(|line| line.ends_with("/Push/ChannelURI")),
+        "{:?}",
+        first.lines()
+    );
 }

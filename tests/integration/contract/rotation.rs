@@ -12,13 +12,20 @@ use super::site::{ENTRA, HYBRID, Site};
 use super::text::instant;
 
 fn state(site: &Site, device: &Device) -> String {
-    site.rotation(device)["actionState"].as_str().unwrap().to_owned()
+    site.rotation(device)["actionState"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// State, detail and error code of the newest rotation.
 fn end(site: &Site, device: &Device) -> (Value, Value, Value) {
     let row = site.rotation(device);
-    (row["actionState"].clone(), row["detail"].clone(), row["errorCode"].clone())
+    (
+        row["actionState"].clone(),
+        row["detail"].clone(),
+        row["errorCode"].clone(),
+    )
 }
 
 fn failed(detail: &str) -> (Value, Value, Value) {
@@ -36,7 +43,10 @@ fn reading(site: &Site, device: &mut Device, value: &str) -> Vec<String> {
 }
 
 fn gets(lines: &[String]) -> usize {
-    lines.iter().filter(|line| **line == format!("Get {RESET_STATUS}")).count()
+    lines
+        .iter()
+        .filter(|line| **line == format!("Get {RESET_STATUS}"))
+        .count()
 }
 
 #[test]
@@ -88,7 +98,8 @@ fn empty_object_is_a_body_too() {
     let site = Site::new();
     let device = site.backed_up(ENTRA);
     let path = super::site::rotate_path(&device);
-    site.post(super::site::ROTATOR, &path, &json!({})).expect(204);
+    site.post(super::site::ROTATOR, &path, &json!({}))
+        .expect(204);
     assert_eq!(site.rotations(&device).len(), 1);
 }
 
@@ -196,7 +207,10 @@ fn refused_exec_fails_with_its_status() {
         });
         assert_eq!(seen.count("Get", RESET_STATUS), 0, "{code}");
         let row = site.rotation(&device);
-        assert_eq!((&row["actionState"], &row["errorCode"]), (&json!("failed"), &json!(code)));
+        assert_eq!(
+            (&row["actionState"], &row["errorCode"]),
+            (&json!("failed"), &json!(code))
+        );
         assert!(device.check_in(&site).lines().is_empty());
     }
 }
@@ -236,7 +250,10 @@ fn pending_proves_that_the_exec_arrived() {
     let mut device = site.backed_up(ENTRA);
     lose_exec(&site, &mut device);
     let lines = reading(&site, &mut device, PENDING);
-    assert!(gets(&lines) >= 1 && !lines.contains(&format!("Exec {RESET}")), "{lines:?}");
+    assert!(
+        gets(&lines) >= 1 && !lines.contains(&format!("Exec {RESET}")),
+        "{lines:?}"
+    );
     assert_eq!(state(&site, &device), "active");
     device.upload(&site).expect(204);
     device.check_in(&site);
@@ -250,7 +267,10 @@ fn lost_exec_with_another_value_fails_with_it() {
     lose_exec(&site, &mut device);
     reading(&site, &mut device, "-2147024891");
     let row = site.rotation(&device);
-    assert_eq!((&row["actionState"], &row["errorCode"]), (&json!("failed"), &json!(-2_147_024_891_i64)));
+    assert_eq!(
+        (&row["actionState"], &row["errorCode"]),
+        (&json!("failed"), &json!(-2_147_024_891_i64))
+    );
 }
 
 #[test]
@@ -265,18 +285,24 @@ fn lost_exec_is_not_repeated_after_a_gap_either() {
     assert_eq!(session.say(&body).only_header_status(), Some("400"));
     let lines = device.check_in(&site).lines();
     assert_eq!(lines, [format!("Get {RESET_STATUS}")]);
-    assert_eq!(state(&site, &device), "done", "the credential came after the Exec");
+    assert_eq!(
+        state(&site, &device),
+        "done",
+        "the credential came after the Exec"
+    );
 }
 
 #[test]
 fn two_requests_are_two_execs_in_two_sessions() {
     let site = Site::new();
-    let mut device = site.backed_up(ENTRA);
+    let device = site.backed_up(ENTRA);
     site.rotate(&device).expect(204);
     site.rotate(&device).expect(204);
     let states = |site: &Site| -> Vec<String> {
         let rows = site.rotations(&device);
-        rows.iter().map(|row| row["actionState"].as_str().unwrap().to_owned()).collect()
+        rows.iter()
+            .map(|row| row["actionState"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(states(&site), ["pending", "pending"]);
     let mut runner = device.clone();
@@ -300,7 +326,10 @@ fn next_exec_waits_for_the_end_of_the_former() {
     assert!(!lines.contains(&format!("Exec {RESET}")), "{lines:?}");
     assert_eq!(device.check_in(&site).count("Exec", RESET), 1);
     let rows = site.rotations(&device);
-    let ends: Vec<&str> = rows.iter().map(|row| row["actionState"].as_str().unwrap()).collect();
+    let ends: Vec<&str> = rows
+        .iter()
+        .map(|row| row["actionState"].as_str().unwrap())
+        .collect();
     assert_eq!(ends, ["done", "failed"]);
 }
 
@@ -341,9 +370,15 @@ fn former_actions_stay_listed_newest_first() {
     site.mood(&device, Mood::Connected);
     site.rotate(&device).expect(204);
     let rows = site.rotations(&device);
-    let states: Vec<&str> = rows.iter().map(|row| row["actionState"].as_str().unwrap()).collect();
+    let states: Vec<&str> = rows
+        .iter()
+        .map(|row| row["actionState"].as_str().unwrap())
+        .collect();
     assert_eq!(states, ["pending", "failed", "done"]);
-    let times: Vec<_> = rows.iter().map(|row| instant(row["startDateTime"].as_str().unwrap())).collect();
+    let times: Vec<_> = rows
+        .iter()
+        .map(|row| instant(row["startDateTime"].as_str().unwrap()))
+        .collect();
     assert!(times.is_sorted_by(|newer, older| newer >= older));
 }
 
@@ -366,7 +401,10 @@ fn package_1_waits_for_the_answer_to_the_push() {
             assert!(early.is_err(), "answered before the push: {early:?}");
             site.mood(&device, mood);
             let lines = receive.recv_timeout(Duration::from_secs(10)).unwrap();
-            assert_eq!(lines.iter().filter(|line| line.starts_with("Exec")).count(), execs);
+            assert_eq!(
+                lines.iter().filter(|line| line.starts_with("Exec")).count(),
+                execs
+            );
             request.join().unwrap().expect(204);
         });
         device.session += 1;
@@ -388,9 +426,79 @@ fn a_session_under_way_is_not_given_an_exec_whose_push_is_unanswered() {
         assert!(site.pushed(&device, pushes + 1));
         let body = first.answers(&mut |command| device.clone().obey(&site, command));
         let second = session.say(&body);
-        assert!(second.lines().iter().all(|line| !line.contains("ResetPassword")));
+        assert!(
+            second
+                .lines()
+                .iter()
+                .all(|line| !line.contains("ResetPassword"))
+        );
         site.mood(&device, Mood::Disconnected);
         request.join().unwrap().expect(204);
     });
     assert_eq!(end(&site, &device), failed("offline"));
+}
+
+#[test]
+fn exec_without_a_status_within_its_session_is_not_repeated() {
+    let site = Site::new();
+    let mut device = site.backed_up(ENTRA);
+    site.rotate(&device).expect(204);
+    let seen = device.check_in_with(&site, |_, command| {
+        (command.uri == RESET).then_some(Reaction::Nothing)
+    });
+    assert_eq!(seen.count("Exec", RESET), 1);
+    assert_eq!(state(&site, &device), "active");
+    let lines = device.check_in(&site).lines();
+    assert_eq!(lines, [format!("Get {RESET_STATUS}")]);
+    assert_eq!(end(&site, &device), failed("lost"));
+}
+
+#[test]
+fn policy_and_rotation_go_out_together() {
+    let site = Site::new();
+    let mut device = site.backed_up(ENTRA);
+    site.policy_for(
+        &[&device],
+        &[("backupdirectory", "1"), ("passwordlength", "20")],
+    );
+    site.rotate(&device).expect(204);
+    let seen = device.check_in(&site);
+    assert_eq!(seen.writes().len(), 2);
+    assert_eq!(seen.count("Exec", RESET), 1);
+    assert!(seen.messages[0].commands.last().unwrap().uri == RESET);
+    assert_eq!(state(&site, &device), "done");
+}
+
+#[test]
+fn lost_exec_and_policy_are_told_apart() {
+    let site = Site::new();
+    let mut device = site.backed_up(ENTRA);
+    site.policy_for(&[&device], &[("passwordlength", "20")]);
+    site.rotate(&device).expect(204);
+    device.open(&site).package1();
+    let lines = device.check_in(&site).lines();
+    assert!(
+        lines.iter().any(|line| line.ends_with("/PasswordLength")),
+        "{lines:?}"
+    );
+    assert!(!lines.contains(&format!("Exec {RESET}")), "{lines:?}");
+    assert_eq!(gets(&lines), 1);
+    assert_eq!(end(&site, &device), failed("lost"));
+}
+
+#[test]
+fn second_request_waits_behind_a_lost_exec() {
+    let site = Site::new();
+    let mut device = site.backed_up(ENTRA);
+    lose_exec(&site, &mut device);
+    site.rotate(&device).expect(204);
+    let lines = device.check_in(&site).lines();
+    assert_eq!(lines, [format!("Get {RESET_STATUS}")]);
+    assert_eq!(device.check_in(&site).count("Exec", RESET), 1);
+    let rows = site.rotations(&device);
+    let ends: Vec<&str> = rows
+        .iter()
+        .map(|row| row["actionState"].as_str().unwrap())
+        .collect();
+    assert_eq!(ends, ["done", "failed"]);
 }

@@ -151,7 +151,10 @@ impl Site {
     /// The core's clock.
     #[track_caller]
     pub fn now(&self) -> String {
-        let clock = self.control("GET", "/clock", &Value::Null).expect(200).json();
+        let clock = self
+            .control("GET", "/clock", &Value::Null)
+            .expect(200)
+            .json();
         clock["now"].as_str().unwrap().to_owned()
     }
 
@@ -272,7 +275,10 @@ impl Site {
 
     #[track_caller]
     pub fn group(&self, devices: &[&Device]) -> String {
-        let objects: Vec<String> = devices.iter().map(|device| self.object_id(device)).collect();
+        let objects: Vec<String> = devices
+            .iter()
+            .map(|device| self.object_id(device))
+            .collect();
         let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
         self.group_of(&objects)
     }
@@ -280,19 +286,30 @@ impl Site {
     #[track_caller]
     pub fn add_member(&self, group: &str, object: &str) -> Answer {
         let body = json!({"@odata.id": format!("{}/v1.0/directoryObjects/{object}", self.admin)});
-        self.post(POLICY_ADMIN, &format!("/groups/{group}/members/$ref"), &body)
+        self.post(
+            POLICY_ADMIN,
+            &format!("/groups/{group}/members/$ref"),
+            &body,
+        )
     }
 
     #[track_caller]
     pub fn remove_member(&self, group: &str, object: &str) -> Answer {
-        self.delete(POLICY_ADMIN, &format!("/groups/{group}/members/{object}/$ref"))
+        self.delete(
+            POLICY_ADMIN,
+            &format!("/groups/{group}/members/{object}/$ref"),
+        )
     }
 
     /// A policy with these settings (definition id without its prefix, value), not assigned.
     #[track_caller]
     pub fn policy(&self, settings: &[(&str, &str)]) -> String {
         let body = policy_body(&format!("policy{}", fresh()), settings);
-        let answer = self.post(POLICY_ADMIN, "/deviceManagement/configurationPolicies", &body);
+        let answer = self.post(
+            POLICY_ADMIN,
+            "/deviceManagement/configurationPolicies",
+            &body,
+        );
         answer.expect(201).json()["id"].as_str().unwrap().to_owned()
     }
 
@@ -307,7 +324,10 @@ impl Site {
 
     #[track_caller]
     pub fn try_assign(&self, policy: &str, targets: &[Value]) -> Answer {
-        let assignments: Vec<Value> = targets.iter().map(|target| json!({"target": target})).collect();
+        let assignments: Vec<Value> = targets
+            .iter()
+            .map(|target| json!({"target": target}))
+            .collect();
         let path = format!("/deviceManagement/configurationPolicies/{policy}/assign");
         self.post(POLICY_ADMIN, &path, &json!({"assignments": assignments}))
     }
@@ -363,7 +383,9 @@ impl Site {
     pub fn state(&self, device: &Device, policy: &str) -> String {
         let path = format!("/deviceManagement/configurationPolicies/{policy}/deviceStatuses");
         let statuses = self.list(POLICY_ADMIN, &path);
-        let status = statuses.iter().find(|row| row["deviceId"] == device.managed_id.as_str());
+        let status = statuses
+            .iter()
+            .find(|row| row["deviceId"] == device.managed_id.as_str());
         let states = self.states(device);
         let state = states.iter().find(|row| row["id"] == policy);
         match (state, status) {
@@ -384,7 +406,8 @@ impl Site {
         let state = states.iter().find(|row| row["id"] == policy).unwrap();
         let rows = state["settingStates"].as_array().unwrap();
         let row = rows.iter().find(|row| row["setting"] == leaf);
-        row.unwrap_or_else(|| panic!("no {leaf} in {rows:?}")).clone()
+        row.unwrap_or_else(|| panic!("no {leaf} in {rows:?}"))
+            .clone()
     }
 
     /// Intune audit events with this activity about this object.
@@ -405,7 +428,8 @@ impl Site {
     #[track_caller]
     pub fn directory_audit(&self, verb: &str, device: &Device) -> Vec<Value> {
         let activity = format!("{verb} device local administrator password");
-        let path = format!("/auditLogs/directoryAudits?$filter=activityDisplayName eq '{activity}'");
+        let path =
+            format!("/auditLogs/directoryAudits?$filter=activityDisplayName eq '{activity}'");
         let mut events = self.list(AUDITOR, &path);
         let id = device.entra_id.as_deref().unwrap();
         events.retain(|event| event["targetResources"][0]["id"] == id);
@@ -424,7 +448,10 @@ pub fn rotate_path(device: &Device) -> String {
 }
 
 pub fn action_path(device: &Device, action: &str) -> String {
-    format!("/deviceManagement/managedDevices/{}/{action}", device.managed_id)
+    format!(
+        "/deviceManagement/managedDevices/{}/{action}",
+        device.managed_id
+    )
 }
 
 /// What registration handed out.
@@ -483,7 +510,9 @@ pub fn policy_body(name: &str, settings: &[(&str, &str)]) -> Value {
         let mut made = instance(name, value);
         if *name == "backupdirectory" {
             let children = settings.iter().filter(|(name, _)| is_age(name));
-            let children: Vec<Value> = children.map(|(name, value)| instance(name, value)).collect();
+            let children: Vec<Value> = children
+                .map(|(name, value)| instance(name, value))
+                .collect();
             made["choiceSettingValue"]["children"] = json!(children);
         }
         top.push(made);

@@ -12,8 +12,10 @@ pub const CONTENT_TYPE: &str = "application/soap+xml; charset=utf-8";
 const DISCOVERY: &str = "http://schemas.microsoft.com/windows/management/2012/01/enrollment";
 const POLICY: &str = "http://schemas.microsoft.com/windows/pki/2009/01/enrollmentpolicy";
 const WSTEP: &str = "http://schemas.microsoft.com/windows/pki/2009/01/enrollment";
-const SECEXT: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
-const UTILITY: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
+const SECEXT: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
+const UTILITY: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
 
 /// What the control plane handed out.
 #[derive(Clone, Debug)]
@@ -102,7 +104,13 @@ pub fn request_security_token(
     envelope(&action, &message_id, to, credential, &body)
 }
 
-fn envelope(action: &str, message_id: &str, to: &str, credential: &Credential, body: &str) -> String {
+fn envelope(
+    action: &str,
+    message_id: &str,
+    to: &str,
+    credential: &Credential,
+    body: &str,
+) -> String {
     let security = match credential {
         Credential::None => String::new(),
         Credential::Token(token) => format!(
@@ -138,6 +146,8 @@ pub fn p256_request() -> &'static str {
 pub fn request_with(key: &KeyPair) -> String {
     let mut params = CertificateParams::default();
     // The subject of the request is ignored (contract 1).
-    params.distinguished_name.push(DnType::CommonName, "ignored");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "ignored");
     base64(params.serialize_request(key).unwrap().der())
 }

@@ -31,7 +31,10 @@ pub fn from_base64(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut word = 0_u32;
     let mut bits = 0;
-    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=') {
+    for byte in text
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=')
+    {
         let place = ALPHABET.iter().position(|letter| *letter == byte);
         let value = place.unwrap_or_else(|| panic!("no base64: {text}"));
         word = (word << 6) | u32::try_from(value).unwrap();
@@ -87,7 +90,10 @@ pub fn instant(text: &str) -> OffsetDateTime {
 
 #[track_caller]
 pub fn is_guid(text: &str) -> bool {
-    let hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let hex = |part: &str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
     let parts: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
     lengths == [8, 4, 4, 4, 12] && parts.iter().all(|part| hex(part))
@@ -95,7 +101,13 @@ pub fn is_guid(text: &str) -> bool {
 
 /// FIPS 180-4, for thumbprints.
 pub fn sha1_hex(bytes: &[u8]) -> String {
-    let mut state = [0x6745_2301_u32, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+    let mut state = [
+        0x6745_2301_u32,
+        0xefcd_ab89,
+        0x98ba_dcfe,
+        0x1032_5476,
+        0xc3d2_e1f0,
+    ];
     let mut padded = bytes.to_vec();
     padded.push(0x80);
     while padded.len() % 64 != 56 {

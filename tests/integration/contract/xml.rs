@@ -22,7 +22,10 @@ impl Xml {
         while let Some(at) = rest.find('<') {
             let top = stack.last_mut().unwrap();
             top.text.push_str(&unescape(&rest[..at]));
-            let end = at + rest[at..].find('>').unwrap_or_else(|| panic!("no `>`: {text}"));
+            let end = at
+                + rest[at..]
+                    .find('>')
+                    .unwrap_or_else(|| panic!("no `>`: {text}"));
             let tag = &rest[at + 1..end];
             rest = &rest[end + 1..];
             if tag.starts_with('?') {
@@ -47,9 +50,7 @@ impl Xml {
 
     fn open(tag: &str) -> Self {
         let tag = tag.trim_end();
-        let (written, mut rest) = tag
-            .split_once(char::is_whitespace)
-            .unwrap_or((tag, ""));
+        let (written, mut rest) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
         let mut attributes = Vec::new();
         while let Some((name, after)) = rest.split_once('=') {
             let after = after.trim_start();
@@ -80,7 +81,8 @@ impl Xml {
 
     /// The element at this path of children.
     pub fn at(&self, path: &str) -> Option<&Self> {
-        path.split('/').try_fold(self, |element, name| element.child(name))
+        path.split('/')
+            .try_fold(self, |element, name| element.child(name))
     }
 
     /// The first element below with this name.
@@ -108,7 +110,10 @@ impl Xml {
 
     pub fn attribute(&self, name: &str) -> Option<&str> {
         let wanted = |(key, _): &&(String, String)| key == name;
-        self.attributes.iter().find(wanted).map(|(_, value)| value.as_str())
+        self.attributes
+            .iter()
+            .find(wanted)
+            .map(|(_, value)| value.as_str())
     }
 }
 
