@@ -27,7 +27,10 @@ pub const FIRST_BUILD_1_1: u32 = 26_100;
 /// A leaf below `Policies`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-#[expect(missing_docs, reason = "the names are those of the CSP; the table says the rest")]
+#[expect(
+    missing_docs,
+    reason = "the names are those of the CSP; the table says the rest"
+)]
 pub enum Leaf {
     BackupDirectory,
     PasswordAgeDays,
@@ -243,7 +246,10 @@ impl Leaf {
     #[must_use]
     pub fn by_loc_uri(loc_uri: &str) -> Option<Self> {
         let name = below_vendor(loc_uri)?.strip_prefix("/LAPS/Policies/")?;
-        NODES.iter().find(|node| node.name == name).map(|node| node.leaf)
+        NODES
+            .iter()
+            .find(|node| node.name == name)
+            .map(|node| node.leaf)
     }
 }
 

@@ -164,7 +164,12 @@ mod tests {
 
     #[test]
     fn a_time_without_z_is_refused() {
-        for text in ["2026-03-11T09:30:00", "2026-03-11T09:30:00+01:00", "11 March", ""] {
+        for text in [
+            "2026-03-11T09:30:00",
+            "2026-03-11T09:30:00+01:00",
+            "11 March",
+            "",
+        ] {
             assert!(UtcTicks::parse(text).is_err(), "{text}");
         }
     }

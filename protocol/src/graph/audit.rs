@@ -1,6 +1,6 @@
 //! Both audit logs: the device management one and the directory's (wire-facts 5.5).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use crate::text_enum::text_enum;
@@ -40,7 +40,7 @@ pub struct AuditEvent {
     /// What the call did.
     pub activity_result: ActivityResult,
     /// `client-request-id` of the call.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "guid_or_none")]
     pub correlation_id: Option<Uuid>,
     /// For example `Device`.
     #[serde(default)]
@@ -122,7 +122,7 @@ pub struct DirectoryAudit {
     #[serde(default)]
     pub category: Option<String>,
     /// `client-request-id` of the call.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "guid_or_none")]
     pub correlation_id: Option<Uuid>,
     /// How it ended.
     pub result: AuditResult,
@@ -222,4 +222,10 @@ pub struct KeyValue {
     /// What it is.
     #[serde(default)]
     pub value: Option<String>,
+}
+/// A GUID, or nothing: a target that fills the member with something else has no id to match by,
+/// and its log is read all the same (contract 0 leaves the member open).
+fn guid_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
+    let text = Option::<std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+    Ok(text.and_then(|text| text.parse().ok()))
 }
