@@ -42,7 +42,7 @@ pub struct KeyRequest {
 }
 
 /// What an enrolment left on the device.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Enrollment {
     pub(crate) management_url: Box<str>,
     pub(crate) provider_id: Box<str>,
@@ -118,7 +118,7 @@ fn next_multiple(base: UtcMillis, interval_ms: i64, now: UtcMillis) -> UtcMillis
 }
 
 /// An enrolment under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Enrolling {
     grant: EnrollmentGrant,
     step: Step,
@@ -129,7 +129,7 @@ pub(crate) struct Enrolling {
 }
 
 /// Where an enrolment stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Step {
     Discover,
     Policies(Services),

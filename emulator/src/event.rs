@@ -166,7 +166,7 @@ pub enum NothingManaged {
 }
 
 /// Events not yet taken, bounded: the oldest goes when nobody takes them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Events {
     queue: VecDeque<Event>,
 }

@@ -8,6 +8,7 @@ use protocol::laps_csp::{Leaf, Value};
 use rand::Rng;
 use uuid::Uuid;
 
+use crate::fault::DeviceFault;
 use crate::random::{Purpose, stream};
 
 /// Everything that is fixed about a device before it enrols.
@@ -41,6 +42,8 @@ pub struct DeviceSpec {
     pub reset: ResetTiming,
     /// Who is signed in, as the login status alert tells.
     pub login_status: LoginStatus,
+    /// A deliberate defect; `None` for every device but those that prove a judgement.
+    pub fault: Option<DeviceFault>,
 }
 
 impl DeviceSpec {
@@ -79,6 +82,7 @@ impl DeviceSpec {
             local_policy: LocalPolicy::default(),
             reset: ResetTiming::BeforeStatus,
             login_status: LoginStatus::User,
+            fault: None,
         }
     }
 }
@@ -290,9 +294,15 @@ pub(crate) struct Identity {
     pub(crate) join_type: JoinType,
     pub(crate) reset: ResetTiming,
     pub(crate) login_status: LoginStatus,
+    pub(crate) fault: Option<DeviceFault>,
 }
 
 impl Identity {
+    /// Whether the device has this deliberate defect.
+    pub(crate) fn has(&self, fault: DeviceFault) -> bool {
+        self.fault == Some(fault)
+    }
+
     /// Splits a specification into what never changes and the accounts, which do.
     pub(crate) fn from_spec(spec: DeviceSpec) -> (Self, Vec<LocalAccount>) {
         let local_policy = (!spec.local_policy.is_empty()).then(|| Box::new(spec.local_policy));
@@ -310,6 +320,7 @@ impl Identity {
             join_type: spec.join_type,
             reset: spec.reset,
             login_status: spec.login_status,
+            fault: spec.fault,
         };
         (identity, spec.accounts)
     }

@@ -19,6 +19,7 @@
 //! | `session` | OMA-DM sessions |
 //! | `csp` | the settings tree |
 //! | `laps` | policy in force, cycle, accounts, generator, emulated Active Directory |
+//! | `fault` | deliberate defects, off unless asked for |
 //! | `timers`, `connectivity`, `event`, `transmit` | what their names say |
 //! | `device` | the whole of it |
 
@@ -27,6 +28,7 @@ mod csp;
 mod device;
 mod enrollment;
 mod event;
+mod fault;
 mod identity;
 mod laps;
 mod random;
@@ -40,6 +42,7 @@ pub use enrollment::{EnrollmentGrant, KeyRequest};
 pub use event::{
     BackupFailure, Event, NothingManaged, RotationKind, SessionCause, SessionOutcome, UnenrollCause,
 };
+pub use fault::{DEVICE_FAULTS, DeviceFault, DeviceFaultRow};
 pub use identity::{
     BUILT_IN_ADMINISTRATOR, DeviceId, DeviceSpec, HardwareId, LocalAccount, LocalPolicy,
     LoginStatus, MachineSid, OsBuild, ResetTiming, SERVICE_ACCOUNT,

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use protocol::laps_csp::{FIRST_BUILD, Leaf};
 
+use crate::fault::DeviceFault;
+
 /// A node that a device of this emulator has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
@@ -66,7 +68,12 @@ pub(crate) enum PathError {
 /// Finds the node of a LocURI on a device of `build` that is enrolled with `provider_id`.
 ///
 /// `./Device/...` and no prefix mean the same; LAPS has no user scope (F-001).
-pub(crate) fn resolve(loc_uri: &str, provider_id: &str, build: u32) -> Result<Node, PathError> {
+pub(crate) fn resolve(
+    loc_uri: &str,
+    provider_id: &str,
+    build: u32,
+    fault: Option<DeviceFault>,
+) -> Result<Node, PathError> {
     let Some(path) = loc_uri.strip_prefix("./") else {
         return Err(PathError::Malformed);
     };
@@ -80,7 +87,7 @@ pub(crate) fn resolve(loc_uri: &str, provider_id: &str, build: u32) -> Result<No
             .map(Node::DevInfoLeaf),
         ["DevDetail"] => Some(Node::DevDetail),
         ["DevDetail", "SwV"] => Some(Node::SoftwareVersion),
-        ["Vendor", "MSFT", "LAPS", rest @ ..] => laps(rest, build),
+        ["Vendor", "MSFT", "LAPS", rest @ ..] => laps(rest, build, fault),
         ["Vendor", "MSFT", "DMClient", rest @ ..] => dm_client(rest, provider_id),
         ["Vendor", "MSFT", "RemoteWipe"] => Some(Node::RemoteWipe),
         ["Vendor", "MSFT", "RemoteWipe", "doWipe"] => Some(Node::DoWipe),
@@ -97,7 +104,7 @@ pub(crate) fn is_laps(loc_uri: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn laps(rest: &[&str], build: u32) -> Option<Node> {
+fn laps(rest: &[&str], build: u32, fault: Option<DeviceFault>) -> Option<Node> {
     if build < FIRST_BUILD {
         return None;
     }
@@ -106,7 +113,11 @@ fn laps(rest: &[&str], build: u32) -> Option<Node> {
         ["Policies"] => Some(Node::LapsPolicies),
         ["Policies", name] => protocol::laps_csp::NODES
             .iter()
-            .find(|row| row.name == *name && build >= row.since.first_build())
+            .find(|row| row.name == *name)
+            .filter(|row| {
+                build >= row.since.first_build()
+                    || fault.is_some_and(|fault| fault.brings(row.leaf))
+            })
             .map(|row| Node::LapsLeaf(row.leaf)),
         ["Actions"] => Some(Node::LapsActions),
         ["Actions", "ResetPassword"] => Some(Node::ResetPassword),

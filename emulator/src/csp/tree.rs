@@ -1,10 +1,11 @@
 //! The values of the tree and the single operations on it.
 
 use protocol::JoinType;
-use protocol::laps_csp::{Leaf, Value};
+use protocol::laps_csp::{DefaultValue, Leaf, Value};
 use protocol::syncml::{StatusCode, Verb};
 
 use crate::csp::path::{DEV_INFO, Node, PathError, escape, is_laps, resolve};
+use crate::fault::{DeviceFault, takes};
 use crate::identity::Identity;
 use crate::laps::policy::Settings;
 
@@ -107,16 +108,17 @@ impl Tree {
             // F-009: the status is not published; the general failure is the model.
             return Err(Refusal::because(StatusCode::FAILED, NOT_JOINED));
         }
-        let build = around.identity.os.build;
-        let node = resolve(operation.loc_uri, around.provider_id, build).map_err(|error| {
-            Refusal::new(match error {
-                PathError::Malformed => StatusCode::BAD_REQUEST,
-                PathError::Unknown => StatusCode::NOT_FOUND,
-            })
-        })?;
+        let (build, fault) = (around.identity.os.build, around.identity.fault);
+        let node =
+            resolve(operation.loc_uri, around.provider_id, build, fault).map_err(|error| {
+                Refusal::new(match error {
+                    PathError::Malformed => StatusCode::BAD_REQUEST,
+                    PathError::Unknown => StatusCode::NOT_FOUND,
+                })
+            })?;
         match operation.verb {
             Verb::Get => self.read(node, around),
-            Verb::Exec => execute(node),
+            Verb::Exec => execute(node, around.identity),
             Verb::Add | Verb::Replace | Verb::Delete => self.write(node, operation, around),
         }
     }
@@ -131,7 +133,12 @@ impl Tree {
             Node::LapsActions => ("node", "ResetPassword/ResetPasswordStatus".to_owned()),
             Node::LapsLeaf(leaf) => {
                 let value = self.policies.get(leaf).ok_or(missing)?;
-                (leaf.node().format.as_str(), value.to_string())
+                let text = if identity.has(DeviceFault::GetShowsDefault) {
+                    default_text(leaf)
+                } else {
+                    value.to_string()
+                };
+                (leaf.node().format.as_str(), text)
             }
             Node::ResetPasswordStatus => return Ok(Done::ReadResetStatus),
             Node::DevInfo => ("node", DEV_INFO.join("/")),
@@ -168,6 +175,9 @@ impl Tree {
                 )
             }
             Node::RemoteWipe => ("node", "doWipe".to_owned()),
+            Node::ResetPassword if identity.has(DeviceFault::ResetReadable) => {
+                ("int", "0".to_owned())
+            }
             Node::ResetPassword | Node::Unenroll | Node::DoWipe => {
                 return Err(Refusal::new(StatusCode::NOT_ALLOWED));
             }
@@ -183,7 +193,10 @@ impl Tree {
         around: &Surroundings<'_>,
     ) -> Result<Done, Refusal> {
         match node {
-            Node::LapsLeaf(leaf) => self.write_leaf(leaf, operation, around.identity.os.build),
+            Node::LapsLeaf(leaf) => self.write_leaf(leaf, operation, around.identity),
+            Node::ResetPassword if around.identity.has(DeviceFault::ResetWritable) => {
+                Ok(Done::Plain)
+            }
             Node::Push => self.write_push(operation.verb),
             Node::PushPfn => self.write_pfn(operation),
             Node::Laps
@@ -213,7 +226,7 @@ impl Tree {
         &mut self,
         leaf: Leaf,
         operation: &Operation<'_>,
-        build: u32,
+        identity: &Identity,
     ) -> Result<Done, Refusal> {
         if !operation.inside_atomic {
             return Err(Refusal::because(StatusCode::FAILED, OUTSIDE_TRANSACTION));
@@ -225,12 +238,12 @@ impl Tree {
             }
             return Ok(Done::PolicyChanged);
         }
-        let value = leaf_value(leaf, operation)?;
-        if !leaf.node().allows(&value, build) {
+        let value = leaf_value(leaf, operation, identity)?;
+        if !takes(identity.fault, leaf, &value, identity.os.build) {
             // F-052: the code is not published; the effect is that nothing is written.
             return Err(Refusal::because(StatusCode::FAILED, INVALID_ARGUMENT));
         }
-        if operation.verb == Verb::Add && present {
+        if operation.verb == Verb::Add && present && !identity.has(DeviceFault::AddTwice) {
             return Err(Refusal::new(StatusCode::ALREADY_EXISTS));
         }
         Ok(if self.policies.set(leaf, value) {
@@ -286,7 +299,11 @@ impl Tree {
 }
 
 /// Reads the value of a write; a wrong format or a text that is none is 415.
-fn leaf_value(leaf: Leaf, operation: &Operation<'_>) -> Result<Value, Refusal> {
+fn leaf_value(
+    leaf: Leaf,
+    operation: &Operation<'_>,
+    identity: &Identity,
+) -> Result<Value, Refusal> {
     let wrong = Refusal::because(StatusCode::UNSUPPORTED_FORMAT, WRONG_TYPE);
     let row = leaf.node();
     let format_fits = operation
@@ -295,17 +312,28 @@ fn leaf_value(leaf: Leaf, operation: &Operation<'_>) -> Result<Value, Refusal> {
     let type_fits = operation
         .media_type
         .is_none_or(|media_type| media_type == "text/plain");
-    if !format_fits || !type_fits {
+    let looked_at = !identity.has(DeviceFault::FormatUnchecked);
+    if looked_at && (!format_fits || !type_fits) {
         return Err(wrong);
     }
     row.parse(operation.data).ok_or(wrong)
 }
 
-fn execute(node: Node) -> Result<Done, Refusal> {
+/// The default of a leaf as text.
+fn default_text(leaf: Leaf) -> String {
+    match leaf.node().default {
+        DefaultValue::Int(value) => value.to_string(),
+        DefaultValue::Bool(value) => value.to_string(),
+        DefaultValue::Text(value) => value.to_owned(),
+    }
+}
+
+fn execute(node: Node, identity: &Identity) -> Result<Done, Refusal> {
     let execution = match node {
         Node::ResetPassword => Execution::ResetPassword,
         Node::Unenroll => Execution::Unenroll,
         Node::DoWipe => Execution::Wipe,
+        Node::LapsLeaf(_) if identity.has(DeviceFault::ExecOnLeaf) => return Ok(Done::Plain),
         Node::Laps
         | Node::LapsPolicies
         | Node::LapsActions

@@ -15,6 +15,7 @@ use crate::connectivity::{Connectivity, ConnectivitySchedule};
 use crate::csp::tree::Tree;
 use crate::enrollment::{Enrolling, Enrollment, EnrollmentGrant, KeyRequest};
 use crate::event::{Event, Events, SessionCause, SessionOutcome, UnenrollCause};
+use crate::fault::DeviceFault;
 use crate::identity::{DeviceSpec, Identity, LocalPolicy, LoginStatus};
 use crate::laps::Laps;
 use crate::laps::cycle::UploadEnd;
@@ -24,7 +25,7 @@ use crate::timers::{Timer, Timers};
 use crate::transmit::{Failure, Response, Transmit};
 
 /// One emulated Windows device.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Device {
     pub(crate) identity: Identity,
     pub(crate) enrollment: Option<Box<Enrollment>>,
@@ -254,6 +255,8 @@ impl Device {
             return false;
         }
         if self.timers.at(Timer::PostAuthentication).is_none() {
+            let early = self.identity.has(DeviceFault::PostAuthEarly);
+            let delay_h = if early { 1 } else { delay_h };
             let deadline = now.plus_millis(i64::from(delay_h) * UtcMillis::HOUR_MS);
             self.timers.set(Timer::PostAuthentication, deadline);
         }

@@ -10,6 +10,7 @@ use crate::csp::tree::Tree;
 use crate::device::{Device, Outstanding};
 use crate::enrollment::{Enrollment, EnrollmentStep};
 use crate::event::{Event, Events, RotationKind, SessionCause, SessionOutcome};
+use crate::fault::DeviceFault;
 use crate::laps::cycle::UploadEnd;
 use crate::laps::{Ground, Laps, Settled};
 use crate::random::{Purpose, stream};
@@ -28,7 +29,10 @@ impl Device {
     fn next_cycle(&self, now: UtcMillis) -> UtcMillis {
         let identity = &self.identity;
         let mut rng = stream(identity.seed, identity.index, Purpose::CycleJitter, 0);
-        let own_ms = rng.random_range(0..UtcMillis::HOUR_MS);
+        let mut own_ms = rng.random_range(0..UtcMillis::HOUR_MS);
+        if identity.has(DeviceFault::BackupNoJitter) {
+            own_ms = 0;
+        }
         let passed_ms = (now.as_millis() - own_ms).rem_euclid(UtcMillis::HOUR_MS);
         now.plus_millis(UtcMillis::HOUR_MS - passed_ms)
     }
@@ -52,6 +56,7 @@ impl Device {
                     self.start_session(now, SessionCause::Schedule);
                 }
             }
+            Timer::PostAuthentication if self.identity.has(DeviceFault::PostAuthNever) => {}
             Timer::PostAuthentication => {
                 self.with_laps(|laps, ground, events| {
                     laps.post_authentication(now, ground, events);
@@ -92,8 +97,11 @@ impl Device {
         match self.laps.take_settled() {
             // The password that was used is worthless: there is nothing left to wait for.
             Some(Settled::Rotated) => self.timers.clear(Timer::PostAuthentication),
-            Some(Settled::Failed(RotationKind::PostAuthentication)) => {
-                if self.laps.post_authentication_retries(&mut self.events) {
+            Some(Settled::Failed(RotationKind::PostAuthentication))
+                if !self.identity.has(DeviceFault::PostAuthGivesUp) =>
+            {
+                let endless = self.identity.has(DeviceFault::PostAuthEndless);
+                if endless || self.laps.post_authentication_retries(&mut self.events) {
                     let next = self.next_cycle(now);
                     self.timers.set(Timer::PostAuthentication, next);
                 }
@@ -121,8 +129,19 @@ impl Device {
     }
 
     pub(super) fn upload_ended(&mut self, now: UtcMillis, end: UploadEnd) {
+        let Some(fault) = self.identity.fault else {
+            self.laps.finish_upload(end, &mut self.events);
+            return self.settle_laps(now);
+        };
+        let stored = matches!(end, UploadEnd::Answered(200..=299));
+        let age_ms = self.effective_policy().age_ms();
+        let kept = self.laps.before_upload_end(fault, stored);
         self.laps.finish_upload(end, &mut self.events);
+        self.laps.after_upload_end((fault, stored), kept, age_ms);
         self.settle_laps(now);
+        if fault == DeviceFault::BackupHammers && !stored {
+            self.timers.set(Timer::LapsCycle, now.plus_millis(60_000));
+        }
     }
 
     pub(super) fn enrollment_answer(&mut self, now: UtcMillis, response: Response<'_>) {

@@ -1,7 +1,10 @@
 //! What a driver can look at.
 
+use std::ops::Range;
+
 use protocol::JoinType;
 use protocol::laps_csp::{RESET_PASSWORD_STATUS, Value};
+use protocol::secret::Secret;
 use uuid::Uuid;
 
 use crate::connectivity::Connectivity;
@@ -12,7 +15,8 @@ use crate::enrollment::Enrollment;
 use crate::identity::{DeviceId, OsBuild};
 use crate::laps::account::{AccountSummary, AccountView};
 use crate::laps::directory::ActiveDirectoryRecord;
-use crate::laps::policy::EffectivePolicy;
+use crate::laps::password;
+use crate::laps::policy::{EffectivePolicy, Platform};
 
 impl Device {
     /// The computer name.
@@ -111,7 +115,18 @@ impl Device {
     #[must_use]
     pub fn effective_policy(&self) -> EffectivePolicy {
         let local = self.identity.local_policy.as_deref();
-        EffectivePolicy::resolve(&self.tree.policies, local, self.identity.os.build)
+        let platform = Platform {
+            build: self.identity.os.build,
+            fault: self.identity.fault,
+        };
+        EffectivePolicy::resolve(&self.tree.policies, local, platform)
+    }
+
+    /// The passwords that the device makes under the present policy, by number: the one of
+    /// `AccountView::generation` is the one in use.
+    pub fn passwords(&self, generations: Range<u32>) -> impl Iterator<Item = Secret> {
+        let policy = self.effective_policy();
+        generations.map(move |generation| password::for_policy(&self.identity, generation, &policy))
     }
 
     /// The value of a node of the settings tree; `None` where a Get gives none.
@@ -128,7 +143,8 @@ impl Device {
             ent_dm_id: text(|it| &it.ent_dm_id),
             channel_uri: text(|it| &it.channel_uri),
         };
-        let node = resolve(loc_uri, around.provider_id, self.identity.os.build).ok()?;
+        let (build, fault) = (self.identity.os.build, self.identity.fault);
+        let node = resolve(loc_uri, around.provider_id, build, fault).ok()?;
         if let Node::LapsLeaf(leaf) = node {
             return self.tree.policies.get(leaf).cloned();
         }

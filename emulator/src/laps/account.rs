@@ -5,6 +5,7 @@ use std::fmt;
 use protocol::time::UtcMillis;
 
 use crate::event::NothingManaged;
+use crate::fault::DeviceFault;
 use crate::identity::{BUILT_IN_ADMINISTRATOR, Identity, LocalAccount};
 use crate::laps::password::name_digits;
 use crate::laps::policy::{AutomaticAccount, AutomaticTarget, EffectivePolicy};
@@ -90,19 +91,49 @@ pub(crate) fn managed(
         &policy.automatic_account,
         &policy.administrator_account_name,
     ) {
+        _ if identity.has(DeviceFault::NameIgnored) => built_in(accounts),
+        (Some(_), Some(name)) if identity.has(DeviceFault::NameBeatsAutomatic) => {
+            named(accounts, name)
+        }
+        (Some(_), _) if identity.has(DeviceFault::AcctAutomaticBuiltIn) => built_in(accounts),
         (Some(automatic), _) if automatic.target == AutomaticTarget::Custom => {
             Some(own_account(accounts, identity, automatic, next_generation))
         }
         // F-025: the name is ignored in automatic mode.
-        (None, Some(name)) => accounts
-            .iter()
-            .position(|account| account.name.eq_ignore_ascii_case(name)),
+        (None, Some(name)) => named(accounts, name).or_else(|| made(accounts, identity, name)),
         // F-110: by RID, never by name.
-        (Some(_) | None, _) => accounts
-            .iter()
-            .position(|account| account.rid == BUILT_IN_ADMINISTRATOR),
+        (Some(_) | None, _) if identity.has(DeviceFault::AcctBuiltInByName) => {
+            named(accounts, "Administrator")
+        }
+        (Some(_) | None, _) => built_in(accounts),
     };
     found.ok_or(NothingManaged::AccountMissing)
+}
+
+fn named(accounts: &[Account], name: &str) -> Option<usize> {
+    accounts
+        .iter()
+        .position(|account| account.name.eq_ignore_ascii_case(name))
+}
+
+fn built_in(accounts: &[Account]) -> Option<usize> {
+    accounts
+        .iter()
+        .position(|account| account.rid == BUILT_IN_ADMINISTRATOR)
+}
+
+/// The account that a device with the defect makes of a name; other devices make none.
+fn made(accounts: &mut Vec<Account>, identity: &Identity, name: &str) -> Option<usize> {
+    identity.has(DeviceFault::AcctCreatesMissing).then(|| {
+        accounts.push(Account {
+            name: name.into(),
+            rid: free_rid(accounts),
+            generation: 0,
+            enabled: true,
+            automatic: false,
+        });
+        accounts.len() - 1
+    })
 }
 
 /// The name of the account at its next rotation: a new one each time when randomised (F-115).
@@ -130,10 +161,9 @@ fn own_account(
         accounts[at].enabled = automatic.enable;
         return at;
     }
-    let highest = accounts.iter().map(|account| account.rid).max();
     accounts.push(Account {
         name: automatic_name(identity, automatic, generation),
-        rid: highest.unwrap_or(0).max(FIRST_FREE_RID) + 1,
+        rid: free_rid(accounts),
         generation: 0,
         enabled: automatic.enable,
         automatic: true,
@@ -141,9 +171,15 @@ fn own_account(
     accounts.len() - 1
 }
 
+fn free_rid(accounts: &[Account]) -> u32 {
+    let highest = accounts.iter().map(|account| account.rid).max();
+    highest.unwrap_or(0).max(FIRST_FREE_RID) + 1
+}
+
 /// F-115: names have at most 20 characters, so the prefix is cut to 14 before six digits.
 fn automatic_name(identity: &Identity, automatic: &AutomaticAccount, generation: u32) -> Box<str> {
-    let kept = if automatic.randomize_name { 14 } else { 20 };
+    let cut = automatic.randomize_name && !identity.has(DeviceFault::AcctPrefixUncut);
+    let kept = if cut { 14 } else { 20 };
     let mut name: String = automatic.name_or_prefix.chars().take(kept).collect();
     if automatic.randomize_name {
         name.push_str(&name_digits(identity, generation));

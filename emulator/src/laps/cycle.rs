@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::connectivity::Connectivity;
 use crate::event::{BackupFailure, Event, Events, NothingManaged, RotationKind};
+use crate::fault::DeviceFault;
 use crate::identity::{Identity, ResetTiming};
 use crate::laps::account::{self, Account};
 use crate::laps::directory::ActiveDirectoryRecord;
@@ -69,6 +70,7 @@ impl Laps {
             Err(NothingManaged::BackupDisabled | NothingManaged::JoinType) => {
                 self.reset_status = NOT_SUPPORTED;
             }
+            Ok(_) if self.minds_age(now, ground) => self.reset_status = 0,
             Ok(_) => match ground.identity.reset {
                 ResetTiming::BeforeStatus => self.rotate(now, RotationKind::Manual, ground, events),
                 ResetTiming::Deferred { reads } => {
@@ -216,7 +218,7 @@ impl Laps {
         )?;
         let next = self.generation.saturating_add(1);
         let at = account::managed(&mut self.accounts, ground.identity, policy, next)?;
-        Ok((store, at))
+        Ok((store, self.kept_account(ground).unwrap_or(at)))
     }
 
     fn manage_nothing(&mut self, reason: NothingManaged, events: &mut Events) {
@@ -246,10 +248,14 @@ impl Laps {
         let account = self.accounts.get(at)?;
         let same = |backup: &&Backup| backup.store == store && backup.rid == account.rid;
         let Some(backup) = self.backup.as_deref().filter(same) else {
-            return Some(RotationKind::Initial);
+            let waits = ground.identity.has(DeviceFault::SchedFirstWaits);
+            return (!waits).then_some(RotationKind::Initial);
         };
         let expires_at = match (store, &self.directory) {
             (Store::ActiveDirectory, Some(record)) => record.expires_at,
+            _ if ground.identity.has(DeviceFault::SchedAgeMovesExpiry) => {
+                backup.changed_at.plus_millis(ground.policy.age_ms())
+            }
             (Store::Entra | Store::ActiveDirectory, _) => backup.expires_at,
         };
         // F-070 (h): in Active Directory an expiry further off than the age is not accepted.
@@ -307,6 +313,12 @@ impl Laps {
             // The cycle needs its directory; the next cycle tries again (F-083).
             return self.finish_upload(UploadEnd::Offline, events);
         }
+        if rotation.store == Store::Entra
+            && ground.identity.has(DeviceFault::PrincipalStopsEntra)
+            && !ground.policy.principal_resolves()
+        {
+            return self.finish_upload(UploadEnd::Offline, events);
+        }
         if rotation.store == Store::ActiveDirectory
             && let Some(rotation) = self.rotation.take()
         {
@@ -337,7 +349,12 @@ impl Laps {
             history: Vec::new(),
         };
         let former = self.directory.take().map(|former| *former);
-        self.directory = Some(Box::new(record.succeed(former, policy.history_size)));
+        let kept = if ground.identity.has(DeviceFault::HistoryUntrimmed) {
+            u32::MAX
+        } else {
+            policy.history_size
+        };
+        self.directory = Some(Box::new(record.succeed(former, kept)));
         self.commit(rotation, (now, expires_at), events);
     }
 

@@ -7,6 +7,7 @@
 
 pub(crate) mod account;
 pub(crate) mod cycle;
+mod defect;
 pub(crate) mod directory;
 pub(crate) mod password;
 pub(crate) mod policy;
@@ -39,7 +40,7 @@ pub(crate) enum Settled {
 }
 
 /// The state of the engine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Laps {
     accounts: Vec<Account>,
     /// The last successful backup under the present policy.
@@ -65,7 +66,7 @@ pub(crate) enum Store {
 }
 
 /// A password that is in the directory and on the device.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Backup {
     store: Store,
     rid: u32,
@@ -76,7 +77,7 @@ struct Backup {
 }
 
 /// A new password on its way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rotation {
     kind: RotationKind,
     store: Store,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use protocol::laps_csp::{DefaultValue, Leaf, PASSWORD_AGE_MIN_ENTRA, Value};
 
+use crate::fault::{DeviceFault, takes};
 use crate::identity::LocalPolicy;
 
 /// Explicit settings of one root, sorted by leaf.
@@ -135,28 +136,39 @@ pub enum AutomaticTarget {
 
 impl EffectivePolicy {
     /// The policy of a device: the first root with an explicit setting is the only source (F-060).
-    pub(crate) fn resolve(csp: &Settings, local: Option<&LocalPolicy>, build: u32) -> Self {
-        if !csp.is_empty() {
-            return Self::of(PolicySource::Csp, &|leaf| csp.get(leaf).cloned(), build);
+    pub(crate) fn resolve(csp: &Settings, local: Option<&LocalPolicy>, platform: Platform) -> Self {
+        if !csp.is_empty() && !roots_swapped(local, platform.fault) {
+            let merged = local
+                .map(|local| &local.group_policy)
+                .filter(|_| platform.has(DeviceFault::PolicyMergesRoots));
+            let get = |leaf| {
+                let other = || merged?.get(&leaf);
+                csp.get(leaf).or_else(other).cloned()
+            };
+            return Self::of(PolicySource::Csp, &get, platform);
         }
         let Some(local) = local else {
-            return Self::of(PolicySource::None, &|_| None, build);
+            return Self::of(PolicySource::None, &|_| None, platform);
         };
         let from = |map: &BTreeMap<Leaf, Value>, leaf: Leaf| map.get(&leaf).cloned();
         if !local.group_policy.is_empty() {
             let get = |leaf| from(&local.group_policy, leaf);
-            Self::of(PolicySource::GroupPolicy, &get, build)
+            Self::of(PolicySource::GroupPolicy, &get, platform)
         } else if !local.local.is_empty() {
-            Self::of(PolicySource::Local, &|leaf| from(&local.local, leaf), build)
+            Self::of(
+                PolicySource::Local,
+                &|leaf| from(&local.local, leaf),
+                platform,
+            )
         } else if local.legacy.is_empty() {
-            Self::of(PolicySource::None, &|_| None, build)
+            Self::of(PolicySource::None, &|_| None, platform)
         } else {
-            Self::legacy(local, build)
+            Self::legacy(local, platform)
         }
     }
 
     /// Legacy emulation: clear text in Active Directory, four settings (F-061).
-    fn legacy(local: &LocalPolicy, build: u32) -> Self {
+    fn legacy(local: &LocalPolicy, platform: Platform) -> Self {
         let get = |leaf| match leaf {
             Leaf::AdministratorAccountName
             | Leaf::PasswordAgeDays
@@ -176,13 +188,16 @@ impl EffectivePolicy {
             | Leaf::AutomaticAccountManagementEnableAccount
             | Leaf::AutomaticAccountManagementRandomizeName => None,
         };
-        Self::of(PolicySource::Legacy, &get, build)
+        Self::of(PolicySource::Legacy, &get, platform)
     }
 
-    fn of(source: PolicySource, get: &dyn Fn(Leaf) -> Option<Value>, build: u32) -> Self {
-        let reader = Reader { get, build };
+    fn of(source: PolicySource, get: &dyn Fn(Leaf) -> Option<Value>, platform: Platform) -> Self {
+        let reader = Reader { get, platform };
         let backup_directory = match reader.int(Leaf::BackupDirectory) {
             1 => BackupDirectory::Entra,
+            2 if platform.has(DeviceFault::DirectoryTwoIsEntra) => BackupDirectory::Entra,
+            // Only a deliberate defect lets a 3 through.
+            3 => BackupDirectory::Entra,
             2 => BackupDirectory::ActiveDirectory,
             _ => BackupDirectory::Disabled,
         };
@@ -190,7 +205,7 @@ impl EffectivePolicy {
             source,
             backup_directory,
             password_age_days: reader.age_days(backup_directory),
-            password_complexity: reader.int(Leaf::PasswordComplexity),
+            password_complexity: reader.complexity(),
             password_length: reader.int(Leaf::PasswordLength),
             passphrase_length: reader.int(Leaf::PassphraseLength),
             administrator_account_name: reader.text(Leaf::AdministratorAccountName),
@@ -198,7 +213,7 @@ impl EffectivePolicy {
             encryption: reader.bool(Leaf::ADPasswordEncryptionEnabled),
             encryption_principal: reader.text(Leaf::ADPasswordEncryptionPrincipal),
             history_size: reader.int(Leaf::ADEncryptedPasswordHistorySize),
-            post_authentication_delay_h: reader.int(Leaf::PostAuthenticationResetDelay),
+            post_authentication_delay_h: reader.delay_h(),
             post_authentication_actions: reader.int(Leaf::PostAuthenticationActions),
             automatic_account: reader.automatic(),
         }
@@ -221,16 +236,39 @@ impl EffectivePolicy {
     }
 }
 
+/// What a device's reading of a policy depends on beside the policy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Platform {
+    pub(crate) build: u32,
+    pub(crate) fault: Option<DeviceFault>,
+}
+
+impl Platform {
+    fn has(self, fault: DeviceFault) -> bool {
+        self.fault == Some(fault)
+    }
+}
+
+/// The defects by which a lower root wins over the CSP.
+fn roots_swapped(local: Option<&LocalPolicy>, fault: Option<DeviceFault>) -> bool {
+    let (Some(local), Some(fault)) = (local, fault) else {
+        return false;
+    };
+    (fault == DeviceFault::PolicyGroupFirst && !local.group_policy.is_empty())
+        || (fault == DeviceFault::PolicyLegacyFirst && !local.legacy.is_empty())
+}
+
 /// Reads leaves with their defaults on one build.
 struct Reader<'a> {
     get: &'a dyn Fn(Leaf) -> Option<Value>,
-    build: u32,
+    platform: Platform,
 }
 
 impl Reader<'_> {
     /// The explicit value, unless the device does not support it (F-043).
     fn explicit(&self, leaf: Leaf) -> Option<Value> {
-        (self.get)(leaf).filter(|value| leaf.node().allows(value, self.build))
+        let Platform { build, fault } = self.platform;
+        (self.get)(leaf).filter(|value| takes(fault, leaf, value, build))
     }
 
     fn int(&self, leaf: Leaf) -> u32 {
@@ -260,21 +298,41 @@ impl Reader<'_> {
         (!text.is_empty()).then_some(text)
     }
 
+    fn complexity(&self) -> u32 {
+        match self.int(Leaf::PasswordComplexity) {
+            // Only a deliberate defect lets a 9 through.
+            9 => 1,
+            complexity => complexity,
+        }
+    }
+
+    fn delay_h(&self) -> u32 {
+        match self.int(Leaf::PostAuthenticationResetDelay) {
+            0 if self.platform.has(DeviceFault::DelayZeroIsDefault) => 24,
+            delay_h => delay_h,
+        }
+    }
+
     /// F-021: below 7 days does not count with Entra; the default holds instead.
     fn age_days(&self, directory: BackupDirectory) -> u32 {
         let days = self.int(Leaf::PasswordAgeDays);
         let minimum = u32::try_from(PASSWORD_AGE_MIN_ENTRA).unwrap_or(0);
-        if directory == BackupDirectory::Entra && days < minimum {
+        let counts = self.platform.has(DeviceFault::AgeTakesSix);
+        if directory == BackupDirectory::Entra && days < minimum && !counts {
             return AGE_DEFAULT_DAYS;
         }
         days
     }
 
     fn automatic(&self) -> Option<AutomaticAccount> {
-        if !self.bool(Leaf::AutomaticAccountManagementEnabled) {
+        let target = self.explicit(Leaf::AutomaticAccountManagementTarget);
+        let unasked = self.platform.has(DeviceFault::AutomaticUnasked) && target.is_some();
+        if !self.bool(Leaf::AutomaticAccountManagementEnabled) && !unasked {
             return None;
         }
+        let wrong = self.platform.has(DeviceFault::AutomaticTargetDefault) && target.is_none();
         let target = match self.int(Leaf::AutomaticAccountManagementTarget) {
+            _ if wrong => AutomaticTarget::BuiltIn,
             0 => AutomaticTarget::BuiltIn,
             _ => AutomaticTarget::Custom,
         };

@@ -1,6 +1,7 @@
 //! Sessions in the life of a device: when one opens, what its answers lead to, and what follows
 //! when it is over.
 
+use protocol::laps_csp::E_PENDING;
 use protocol::syncml::{CONTENT_TYPE, Limits, decode};
 use protocol::time::UtcMillis;
 
@@ -9,6 +10,7 @@ use crate::csp::execute::Effect;
 use crate::csp::tree::{Execution, Surroundings, Tree};
 use crate::device::{Device, Outstanding};
 use crate::event::{Event, SessionCause, SessionOutcome, UnenrollCause};
+use crate::fault::DeviceFault;
 use crate::session::package::{Purpose, package_one};
 use crate::session::{Reaction, Session};
 use crate::timers::Timer;
@@ -57,10 +59,11 @@ impl Device {
 
     /// The next message of the open session.
     pub(crate) fn management_request(&mut self) -> Option<Transmit> {
+        let reset_status = self.shown_reset_status();
         let enrollment = self.enrollment.as_deref()?;
         let session = self.session.as_deref_mut()?;
         let source = self.identity.device_id.to_string();
-        let body = session.take_message(&source, enrollment, self.laps.reset_status())?;
+        let body = session.take_message(&source, enrollment, reset_status)?;
         let address = &enrollment.management_url;
         let separator = if address.contains('?') { '&' } else { '?' };
         self.outstanding = Some(Outstanding::Management);
@@ -73,6 +76,22 @@ impl Device {
             idempotency_key: None,
             user_agent: MANAGEMENT_AGENT,
         })
+    }
+
+    /// What `ResetPasswordStatus` reads.
+    fn shown_reset_status(&self) -> i32 {
+        let status = self.laps.reset_status();
+        let Some(fault) = self.identity.fault else {
+            return status;
+        };
+        let pending = status == E_PENDING;
+        if fault == DeviceFault::StatusSevenDigits && pending {
+            // As a document prints it: one digit short.
+            return 0x0800_0000;
+        }
+        let forgotten = (fault == DeviceFault::StatusNeverPending && pending)
+            || (fault == DeviceFault::StatusForgetsFailure && !pending);
+        if forgotten { 0 } else { status }
     }
 
     /// Takes the answer to a message of the open session.
@@ -126,6 +145,11 @@ impl Device {
     fn carry_out(&mut self, now: UtcMillis, effects: &[Effect]) {
         for effect in effects {
             match effect {
+                Effect::Execute(Execution::ResetPassword)
+                    if self.identity.has(DeviceFault::ResetDoesNothing) =>
+                {
+                    self.events.push(Event::ExecReceived);
+                }
                 Effect::Execute(Execution::ResetPassword) => {
                     self.events.push(Event::ExecReceived);
                     self.with_laps(|laps, ground, events| laps.reset_password(now, ground, events));
@@ -201,6 +225,9 @@ impl Device {
         self.with_laps(|laps, ground, events| laps.session_ended(now, ground, events));
         if policy_changed {
             self.events.push(Event::PolicyApplied);
+            if self.identity.has(DeviceFault::SchedEditRotates) {
+                self.laps.forget_backup();
+            }
             self.with_laps(|laps, ground, events| laps.cycle(now, ground, events));
         }
         self.settle_laps(now);

@@ -20,7 +20,7 @@ use crate::enrollment::Enrollment;
 use crate::event::{SessionCause, SessionOutcome};
 
 /// An open session.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) id: u32,
     pub(crate) cause: SessionCause,
@@ -38,7 +38,7 @@ pub(crate) struct Session {
 }
 
 /// A message not yet sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Outgoing {
     commands: Vec<Command<'static>>,
     is_final: bool,
