@@ -6,6 +6,7 @@ use protocol::JoinType;
 use protocol::time::UtcMillis;
 
 use crate::core::Core;
+use crate::fault::Fault;
 use crate::presence::PushId;
 use crate::state::{Action, ActionKind, ActionState, Devices, ManagedDevice, ManagedId, Tenant};
 
@@ -168,9 +169,13 @@ impl Core {
         if !found.state.is_open() {
             return;
         }
+        let done = end == End::Done;
         found.end(now, end);
         self.expiries
             .remove(&(expiry(found.started_at), device, action));
+        if done {
+            self.spoil_others(device);
+        }
     }
 
     /// Contract 5: an action that is pending or active for more than 24 h has failed.
@@ -180,6 +185,9 @@ impl Core {
                 return;
             }
             self.expiries.pop_first();
+            if self.faults.on(Fault::RotPendingForEver) {
+                continue;
+            }
             self.end_action(now, device, action, End::Refused("expired"));
         }
     }
@@ -219,7 +227,8 @@ impl Core {
         device: ManagedId,
         kind: ActionKind,
     ) -> Option<PushId> {
-        for action in self.open_actions(device, |_| true) {
+        let ignored = self.faults.on(Fault::RotWipeIgnored);
+        for action in self.open_actions(device, |_| !ignored) {
             self.end_action(now, device, action, End::Canceled);
         }
         self.add_action(now, device, kind);

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use protocol::time::UtcMillis;
 
 use crate::core::Core;
+use crate::fault::Fault;
 use crate::state::{
     AssignmentTarget, ManagedDevice, ManagedId, ObjectId, Policy, PolicyId, PolicyRow, RowState,
     SettingRow, Tenant,
@@ -123,7 +124,11 @@ impl Core {
         });
         match (found, reaches, managed.rows.contains_key(&policy)) {
             (Some(found), true, false) => {
-                managed.rows.insert(policy, unknown_row(policy, found));
+                let mut row = unknown_row(policy, found);
+                if self.faults.on(Fault::AssignOfflineSucceeds) {
+                    row.state = RowState::Compliant;
+                }
+                managed.rows.insert(policy, row);
             }
             (Some(_) | None, false, true) => {
                 managed.rows.remove(&policy);

@@ -13,14 +13,14 @@ use crate::rbac::ActorId;
 use crate::state::EntraId;
 
 /// Both logs of the tenant.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AuditLog {
     pub(crate) intune: Log<IntuneEvent>,
     pub(crate) directory: Log<DirectoryEvent>,
 }
 
 /// An append-only list of events in the order of their times.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Log<T> {
     events: Vec<T>,
 }

@@ -4,19 +4,20 @@ use std::fmt;
 
 use protocol::time::UtcMillis;
 
-/// Issues the certificates of devices. Keys need not come from the core's random source.
-pub trait CertificateAuthority: Send {
+/// Issues the certificates of devices. Keys need not come from the core's random source; what
+/// changes with each certificate is the core's, so that a core and its copies share an authority.
+pub trait CertificateAuthority: Send + Sync {
     /// The authority's own certificate, DER.
     fn root_der(&self) -> &[u8];
 
     /// Verifies the request's own signature and its key (P-256, or RSA of 2048 bits and more), and
-    /// issues a certificate with a unique serial number, the CN given, valid from `now` on, with
+    /// issues a certificate with the serial number and the CN given, valid from `now` on, with
     /// the extended key usage of a TLS client (contract 1). DER.
     ///
     /// # Errors
     /// The request is no PKCS#10, its signature is broken, or its key is not accepted.
     fn issue(
-        &mut self,
+        &self,
         now: UtcMillis,
         request: &IssueRequest<'_>,
     ) -> Result<Vec<u8>, CertificateError>;
@@ -27,6 +28,8 @@ pub trait CertificateAuthority: Send {
 pub struct IssueRequest<'a> {
     /// The device's PKCS#10 request, DER. Its subject is ignored.
     pub pkcs10_der: &'a [u8],
+    /// The serial number, unique among the certificates of this core.
+    pub serial: u64,
     /// The CN of the certificate: the DeviceID.
     pub common_name: &'a str,
     /// For how many days.

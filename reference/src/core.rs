@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use protocol::enrollment::PollSchedule;
 use protocol::time::UtcMillis;
@@ -240,10 +241,12 @@ impl Ticket {
     }
 }
 
-/// The reference management core.
+/// The reference management core. A copy has the same state and goes its own way from there.
+#[derive(Clone)]
 pub struct Core {
     pub(crate) config: Config,
-    pub(crate) authority: Box<dyn CertificateAuthority>,
+    pub(crate) authority: Arc<dyn CertificateAuthority>,
+    pub(crate) last_serial: u64,
     pub(crate) tenant: Tenant,
     pub(crate) devices: Devices,
     pub(crate) registrations: Registrations,
@@ -272,13 +275,14 @@ impl Core {
     /// A core with an empty tenant whose LAPS switch is on (contract 4) and the actors of
     /// contract 7.
     #[must_use]
-    pub fn new(config: Config, authority: Box<dyn CertificateAuthority>) -> Self {
+    pub fn new(config: Config, authority: Arc<dyn CertificateAuthority>) -> Self {
         let mut rng = Pcg64Mcg::seed_from_u64(config.seed);
         let actors = Actors::built_in(&mut rng);
         Self {
             faults: Faults::new(config.fault),
             config,
             authority,
+            last_serial: 0,
             tenant: Tenant {
                 laps_enabled: true,
                 ..Tenant::default()

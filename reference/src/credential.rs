@@ -70,6 +70,12 @@ impl Core {
         let Some(device) = self.devices.by_id.get(&device) else {
             return refuse("The certificate is not valid.");
         };
+        let own = device.entra_id.is_some() && device.entra_id == Uuid::parse_str(entra_id).ok();
+        match self.spoil_upload(device, own) {
+            Some(true) => return Ok(()),
+            Some(false) => return refuse("Not taken."),
+            None => {}
+        }
         if device.entra_id.is_none() || device.entra_id != Uuid::parse_str(entra_id).ok() {
             return refuse("The identity is not that of the device named.");
         }
@@ -128,8 +134,17 @@ impl Core {
         }
         directory.uploads += 1;
         let (entra_id, name) = (directory.entra_id, directory.display_name.as_str());
-        self.audit
-            .credential_updated(now, entra_id, name, correlation);
+        let copies = if self.faults.on(Fault::AudUpdateSilent) {
+            0
+        } else if self.faults.on(Fault::AudUpdateDouble) {
+            2
+        } else {
+            1
+        };
+        for _ in 0..copies {
+            self.audit
+                .credential_updated(now, entra_id, name, correlation);
+        }
         if let Some(device) = self.devices.by_id.get_mut(&device) {
             device.defects.sessions_since_backup = 0;
         }

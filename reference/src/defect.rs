@@ -3,6 +3,10 @@
 //! Each function takes what the rules decided and returns it, spoiled where its defect is switched
 //! on. The rules themselves know nothing of defects.
 
+mod action;
+mod conform;
+mod wire;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::JoinType;
@@ -16,8 +20,10 @@ use crate::fault::Fault;
 use crate::state::{ActionState, ManagedDevice, ManagedId, PolicyId, PolicyRow, RowState, Tenant};
 use crate::status::rolled_up;
 
+pub(crate) use self::wire::spoil_answer;
+
 /// What defects remember of a device.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     /// The first value ever acknowledged for a leaf.
     first_values: BTreeMap<Leaf, Value>,
@@ -26,6 +32,12 @@ pub(crate) struct Memory {
     pub(crate) sessions_since_backup: u32,
     /// A rotation failed for want of connection and is sent all the same.
     owes_exec: bool,
+    /// Sessions begun.
+    sessions: u32,
+    /// A push that a change caused found the device away.
+    missed_push: bool,
+    /// Settings that clashed at some time.
+    once_clashed: BTreeSet<Leaf>,
 }
 
 /// A write as it is sent and as it is remembered.
@@ -72,6 +84,9 @@ impl Core {
         if !self.faults.any() {
             return honest;
         }
+        if let Some(spoiled) = self.spoil_decision_of_conform(device, refusal) {
+            return spoiled;
+        }
         let Some(managed) = self.devices.by_id.get_mut(&device) else {
             return honest;
         };
@@ -104,8 +119,13 @@ impl Core {
 
     /// True when an Exec goes out that nobody asked for.
     pub(crate) fn stray_exec(&mut self, device: ManagedId) -> bool {
+        if let Some(sent) = self.stray_exec_of_conform(device) {
+            return sent;
+        }
         let own = self.faults.on(Fault::SchedOwnExec);
-        let late = self.faults.on(Fault::RotExecAfterFailure);
+        let late = self.faults.on(Fault::RotExecAfterFailure)
+            || self.faults.on(Fault::RotDoubleExec)
+            || self.faults.on(Fault::RotDoneAt204);
         if !own && !late {
             return false;
         }
@@ -162,10 +182,13 @@ impl Core {
             never_resumes(managed, evaluation);
         }
         evaluation.writes.sort_by_key(|write| write.leaf);
+        self.spoil_delivery(device, evaluation);
+        self.send_unknown_leaves(evaluation);
     }
 
     /// What goes into the answer; the device may have no use for LAPS at all.
     pub(crate) fn spoil_writes(&mut self, device: ManagedId, writes: &mut Vec<PlannedWrite>) {
+        self.spoil_directory(device, writes);
         if writes.is_empty() {
             if self.faults.on_every(Fault::AssignAlterOneIn200, 200) {
                 writes.push(unwanted(Leaf::PostAuthenticationActions, Value::Int(3)));
@@ -245,6 +268,7 @@ impl Core {
             }
         }
         self.report_needless_errors(device, evaluation, &mut row);
+        self.spoil_report(device, (policy, evaluation), &mut row);
         rolled_up(now, row.settings)
     }
 

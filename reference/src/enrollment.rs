@@ -200,12 +200,14 @@ impl Core {
         let id = request.message_id.as_str();
         let number = self.authenticate(now, id, request.credential.as_ref())?;
         let enrollee = self.enrollee(number, request)?;
+        self.last_serial += 1;
         let certificate = self
             .authority
             .issue(
                 now,
                 &IssueRequest {
                     pkcs10_der: &request.pkcs10_der,
+                    serial: self.last_serial,
                     common_name: enrollee.device_id,
                     valid_days: VALID_DAYS,
                 },

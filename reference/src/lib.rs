@@ -41,7 +41,9 @@ mod session;
 mod state;
 mod status;
 
+pub use self::core::{
+    Config, Core, HttpRequest, HttpResponse, Plane, RightsSet, Step, Ticket, Urls,
+};
 pub use authority::{CertificateAuthority, CertificateError, IssueRequest};
-pub use self::core::{Config, Core, HttpRequest, HttpResponse, Plane, RightsSet, Step, Ticket, Urls};
-pub use fault::{FAULTS, Fault, FaultRow};
+pub use fault::{CONFORM_FAULTS, FAULTS, Fault, FaultRow};
 pub use presence::{PushAnswer, PushId, PushRequest};

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use protocol::time::UtcMillis;
 
 use crate::core::Core;
+use crate::fault::Fault;
 use crate::state::ManagedId;
 
 /// A push on its way.
@@ -37,7 +38,7 @@ pub enum PushAnswer {
 }
 
 /// The pushes that are queued or unanswered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pushes {
     last: u64,
     unanswered: BTreeMap<PushId, Push>,
@@ -46,7 +47,7 @@ pub(crate) struct Pushes {
     queued_for: HashSet<ManagedId>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Push {
     device: ManagedId,
     uri: String,
@@ -80,6 +81,9 @@ impl Core {
                 false
             }
         };
+        if !online && push.rotation.is_none() {
+            self.note_missed_push(push.device);
+        }
         if let Some(device) = self.devices.by_id.get_mut(&push.device) {
             device
                 .push
@@ -93,7 +97,7 @@ impl Core {
 
     /// Wakes a device because of a change; a push that already waits to be sent does it too.
     pub(crate) fn wake(&mut self, device: ManagedId) {
-        if !self.pushes.queued_for.contains(&device) {
+        if !self.pushes.queued_for.contains(&device) && !self.faults.on(Fault::AssignNoNotify) {
             self.push(device, None);
         }
     }

@@ -37,12 +37,14 @@ pub(crate) enum Right {
 pub(crate) struct Rights(u32);
 
 /// The actors and the tokens that stand for them.
+#[derive(Clone)]
 pub(crate) struct Actors {
     all: Vec<Actor>,
     by_token: HashMap<String, ActorId>,
     control_token: String,
 }
 
+#[derive(Clone)]
 struct Actor {
     name: String,
     token: String,

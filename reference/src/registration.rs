@@ -13,10 +13,11 @@ use rand::RngCore;
 use crate::assignment::Change;
 use crate::core::Core;
 use crate::enrollment::EnrollmentSecret;
+use crate::fault::Fault;
 use crate::state::{DirectoryDevice, EntraId, ManagedId, ObjectId, Registration, Tenant};
 
 /// The registered devices, found by what they present.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Registrations {
     pub(crate) by_number: BTreeMap<u64, Registration>,
     /// Token text or user name.
@@ -149,6 +150,9 @@ impl Core {
 
     /// Deletes a directory device with its credentials (contract 4) and memberships.
     pub(crate) fn delete_directory_device(&mut self, _now: UtcMillis, object: ObjectId) {
+        if self.faults.on(Fault::ViewDeletedStillThere) {
+            return;
+        }
         let device = self.device_of_object(object);
         let Some(removed) = self.tenant.directory_devices.remove(&object) else {
             return;

@@ -20,7 +20,7 @@ pub(crate) type ManagedId = Uuid;
 pub(crate) type PolicyId = Uuid;
 
 /// Everything that is not state of one managed device.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tenant {
     pub(crate) users: BTreeMap<ObjectId, User>,
     pub(crate) groups: BTreeMap<ObjectId, Group>,
@@ -124,7 +124,7 @@ pub(crate) struct Registration {
 }
 
 /// One enrolment of one device.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ManagedDevice {
     pub(crate) id: ManagedId,
     /// `./DevInfo/DevId`, the CN of the certificate.
@@ -296,7 +296,7 @@ impl ManagedDevice {
 }
 
 /// All managed devices with their indexes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Devices {
     pub(crate) by_id: BTreeMap<ManagedId, ManagedDevice>,
     pub(crate) by_certificate: HashMap<[u8; 32], ManagedId>,

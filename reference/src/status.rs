@@ -8,6 +8,7 @@ use protocol::time::UtcMillis;
 
 use crate::conflict::{Evaluation, Outlook, Prospect};
 use crate::core::Core;
+use crate::fault::Fault;
 use crate::state::{ManagedDevice, ManagedId, PolicyId, PolicyRow, RowState, SettingRow};
 
 /// A set of policies that clash on at least one device.
@@ -30,6 +31,11 @@ impl Core {
                 let summary = summaries.entry(policies.clone()).or_default();
                 summary.policies = policies;
                 summary.leaves.extend(leaves);
+                summary.devices += 1;
+            }
+        }
+        if self.faults.on(Fault::ReportSummaryMiscounts) {
+            for summary in summaries.values_mut() {
                 summary.devices += 1;
             }
         }

@@ -4,6 +4,7 @@ use protocol::graph::audit::{
     self as wire, AuditActor, AuditApp, AuditEvent, AuditResource, AuditResult, AuditUser,
     DEVICE_REGISTRATION_SERVICE, DirectoryAudit, InitiatedBy, KeyValue, TargetResource,
 };
+use protocol::time::{UtcMillis, UtcTicks};
 use serde::Serialize;
 
 use super::Call;
@@ -14,13 +15,18 @@ use crate::audit::{
     ActivityResult, DirectoryActivity, DirectoryEvent, IntuneEvent, Log, LogName, Timed, event_id,
 };
 use crate::core::Core;
+use crate::fault::Fault;
 use crate::rbac::{ActorId, Actors};
 
 pub(super) fn intune(core: &Core, call: &Call<'_>) -> Answer {
     let request = Request::parse(call, "activity")?;
     let log = &core.audit.intune;
     let activity = |event: &IntuneEvent| event.activity.as_str();
-    let render = |place, event: &IntuneEvent| intune_event(&core.actors, place, event);
+    let render = |place, event: &IntuneEvent| {
+        let mut event = intune_event(&core.actors, place, event);
+        event.activity_date_time = shown_time(core, event.activity_date_time);
+        event
+    };
     Ok(request.page(call, log, activity, render))
 }
 
@@ -28,8 +34,21 @@ pub(super) fn directory(core: &Core, call: &Call<'_>) -> Answer {
     let request = Request::parse(call, "activityDisplayName")?;
     let log = &core.audit.directory;
     let activity = |event: &DirectoryEvent| event.activity.as_str();
-    let render = |place, event: &DirectoryEvent| directory_event(&core.actors, place, event);
+    let render = |place, event: &DirectoryEvent| {
+        let mut event = directory_event(&core.actors, place, event);
+        event.activity_date_time = shown_time(core, event.activity_date_time);
+        event
+    };
     Ok(request.page(call, log, activity, render))
+}
+
+/// The time of an event, unless a deliberate defect says otherwise.
+fn shown_time(core: &Core, at: UtcTicks) -> UtcTicks {
+    if core.faults.on(Fault::AudClockSkew) {
+        at.millis().plus_millis(-UtcMillis::HOUR_MS).ticks()
+    } else {
+        at
+    }
 }
 
 /// What is asked of a log.

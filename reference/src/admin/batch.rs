@@ -14,6 +14,7 @@ use super::route::Route;
 use super::tasks::{Rotation, conclude_rotation};
 use super::{Call, Inbound, Outcome, UtcMillis, serve};
 use crate::core::{Core, HttpResponse};
+use crate::fault::Fault;
 use crate::presence::PushId;
 use crate::rbac::Caller;
 
@@ -41,14 +42,25 @@ enum PartState {
 pub(super) fn start(core: &mut Core, call: &Call<'_>) -> Outcome {
     match read(call) {
         Ok(requests) => {
-            let parts = requests
-                .into_iter()
-                .map(|request| serve_part(core, call, request));
-            Outcome::Batch(Batch {
-                parts: parts.collect(),
-            })
+            let mut parts: Vec<Part> = Vec::new();
+            for request in requests {
+                let mut part = serve_part(core, call, request);
+                let second = parts.iter().any(Part::rotates) && part.rotates();
+                if second && core.faults.on(Fault::BulkParallelSinglesRefused) {
+                    let refusal = Refusal::conflict("Another rotation is under way.");
+                    part.state = PartState::Done(respond(call.now, part.ids, Err(refusal)));
+                }
+                parts.push(part);
+            }
+            Outcome::Batch(Batch { parts })
         }
         Err(refusal) => Outcome::Answered(Err(refusal)),
+    }
+}
+
+impl Part {
+    const fn rotates(&self) -> bool {
+        matches!(self.state, PartState::Rotating(_))
     }
 }
 

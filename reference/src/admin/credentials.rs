@@ -15,6 +15,9 @@ use crate::state::{ActionKind, DirectoryDevice, ManagedDevice, StoredCredential}
 /// `BackupDirectory` for Active Directory (F-020).
 const ACTIVE_DIRECTORY: i32 = 2;
 
+/// The first build of Windows 11: a defect treats older devices otherwise.
+const WINDOWS_11: u32 = 22_000;
+
 const MEMBERS: [&str; 5] = [
     "id",
     "deviceName",
@@ -54,7 +57,7 @@ pub(super) fn read(core: &mut Core, call: &Call<'_>, entra_id: PathId) -> Answer
         info.credentials = Some(record.credentials(core));
     }
     let subject = (record.device.entra_id, record.device.display_name.clone());
-    if explicit {
+    if explicit || core.faults.on(Fault::AudMetadataReadLogged) {
         // Contract 5: one event for each explicit read.
         let copies = if core.faults.on(Fault::AudViewSilent) {
             0
@@ -159,20 +162,38 @@ impl<'c> Record<'c> {
         {
             return former.refresh_at;
         }
+        if core.faults.on(Fault::ViewLocalTime) {
+            return newest
+                .refresh_at
+                .millis()
+                .plus_millis(2 * UtcMillis::HOUR_MS)
+                .ticks();
+        }
         newest.refresh_at
     }
 
     fn credentials(&self, core: &Core) -> Vec<DeviceLocalCredential> {
         let named = !core.faults.on(Fault::ViewNoAccountName);
-        std::iter::once(self.newest.credential())
-            .chain(self.former.iter().copied())
+        let forgets = core.faults.on(Fault::ViewHistoryWavers)
+            && managed(core, self.device).is_some_and(|managed| managed.build < WINDOWS_11);
+        let former = if forgets { &[] } else { self.former.as_slice() };
+        let stale = self
+            .former
+            .first()
+            .filter(|_| core.faults.on(Fault::ViewStalePassword));
+        let mut entries: Vec<DeviceLocalCredential> = std::iter::once(self.newest.credential())
+            .chain(former.iter().copied())
             .map(|credential| DeviceLocalCredential {
                 account_name: named.then(|| credential.account_name.clone()),
                 account_sid: Some(credential.account_sid.clone()),
                 backup_date_time: Some(credential.backup_at),
                 password_base64: Some(Secret::new(credential.password_base64.clone())),
             })
-            .collect()
+            .collect();
+        if let (Some(stale), Some(newest)) = (stale, entries.first_mut()) {
+            newest.password_base64 = Some(Secret::new(stale.password_base64.clone()));
+        }
+        entries
     }
 }
 

@@ -15,6 +15,7 @@ use super::reply::{Answer, Refusal, Reply};
 use super::route::PathId;
 use crate::audit::{ActivityResult, IntuneActivity};
 use crate::core::Core;
+use crate::fault::Fault;
 use crate::state::{
     self, Action, ActionKind, ActionState, ManagedId, PolicyId, PolicyRow, RowState,
 };
@@ -44,7 +45,11 @@ pub(super) fn list(core: &Core, call: &Call<'_>) -> Answer {
 
 pub(super) fn read(core: &Core, call: &Call<'_>, id: PathId) -> Answer {
     call.query.allow_only(&[])?;
-    Ok(Reply::ok(&view(find(core, call, id)?)))
+    let mut view = view(find(core, call, id)?);
+    if core.faults.on(Fault::RotKeepsOnlyLastAction) {
+        view.device_action_results.truncate(1);
+    }
+    Ok(Reply::ok(&view))
 }
 
 pub(super) fn delete(core: &mut Core, call: &Call<'_>, id: PathId) -> Answer {
@@ -90,7 +95,7 @@ pub(super) fn policy_statuses(core: &Core, call: &Call<'_>, id: PathId) -> Answe
             let status = DeviceStatus {
                 device_id: id,
                 device_display_name: name.unwrap_or_default(),
-                status: policy_state(row.state),
+                status: shown_state(core, row.state),
                 last_reported_date_time: row.reported_at.map(Into::into),
             };
             (id, status)
@@ -178,7 +183,7 @@ fn configuration_state(core: &Core, id: PolicyId, row: &PolicyRow) -> Configurat
     ConfigurationState {
         id,
         display_name: policy_name(core, id).unwrap_or_default(),
-        state: policy_state(row.state),
+        state: shown_state(core, row.state),
         setting_states: setting_states.collect(),
     }
 }
@@ -196,6 +201,13 @@ fn policy_name(core: &Core, id: PolicyId) -> Option<String> {
         .policies
         .get(&id)
         .map(|policy| policy.name.clone())
+}
+
+fn shown_state(core: &Core, state: RowState) -> PolicyState {
+    if core.faults.on(Fault::ReportOddState) && state == RowState::Compliant {
+        return PolicyState::Other("applied".to_owned());
+    }
+    policy_state(state)
 }
 
 const fn policy_state(state: RowState) -> PolicyState {

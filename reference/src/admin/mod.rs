@@ -12,10 +12,12 @@
 //! | `credentials` | local administrator credentials |
 //! | `audit_events` | both audit logs |
 //! | `batch` | `$batch` |
+//! | `defect` | what deliberate defects do here |
 
 mod audit_events;
 mod batch;
 mod credentials;
+mod defect;
 mod devices;
 mod directory;
 mod paging;
@@ -206,6 +208,9 @@ fn serve(core: &mut Core, now: UtcMillis, inbound: &Inbound<'_>) -> Outcome {
     }
     let need = route.need(method, &call.query, bulk.as_ref(), core.config.rights_set);
     let permitted = permit(core, route, call.actor, need, method);
+    if permitted.is_err() {
+        defect::note_refusal(core, &call, route);
+    }
     if let Err(refusal) = permitted.and_then(|()| admit(inbound, method)) {
         return Outcome::Answered(Err(refusal));
     }
@@ -266,7 +271,10 @@ fn permit(
     need: Need,
     method: Method,
 ) -> Result<(), Refusal> {
-    if need.met_by(core.actors.rights(actor)) || is_left_open(core, route, method) {
+    let entitled =
+        need.met_by(core.actors.rights(actor)) && !defect::shuts(core, route, method, actor);
+    let left_open = is_left_open(core, route, method) || defect::opens(core, route, actor);
+    if entitled || left_open {
         return Ok(());
     }
     let message = format!("The call needs the right {}.", need.words());

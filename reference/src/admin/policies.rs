@@ -10,12 +10,14 @@ use protocol::graph::policy::{
 use protocol::laps_csp::{Leaf, Value};
 
 use super::Call;
+use super::defect::masked_age;
 use super::paging::Paging;
 use super::reply::{Answer, Refusal, Reply, read_body};
 use super::route::PathId;
 use crate::assignment::Change;
 use crate::audit::{ActivityResult, IntuneActivity};
 use crate::core::Core;
+use crate::fault::Fault;
 use crate::state::{AssignmentTarget, Policy, PolicyId, Tenant};
 
 pub(super) fn list(core: &Core, call: &Call<'_>) -> Answer {
@@ -36,7 +38,21 @@ pub(super) fn list(core: &Core, call: &Call<'_>) -> Answer {
 
 pub(super) fn create(core: &mut Core, call: &Call<'_>) -> Answer {
     call.query.allow_only(&[])?;
-    let content = Content::read(call.body)?;
+    let nameless = core.faults.on(Fault::PolicyNamelessSaved);
+    let (body, age) = masked_age(core, call.body);
+    let mut content = Content::read_named(&body, !nameless)?;
+    if let Some(age) = age {
+        content
+            .leaves
+            .insert(Leaf::PasswordAgeDays, Value::Int(age));
+    }
+    let longest = content.leaves.get(&Leaf::PasswordAgeDays) == Some(&Value::Int(365));
+    if longest && core.faults.on(Fault::CspAgeNarrow) {
+        return Err(Refusal::bad_request("365 days are out of range."));
+    }
+    if core.faults.on(Fault::PolicyDropsDescription) {
+        content.description.clear();
+    }
     let id = core.new_id();
     let policy = Policy {
         name: content.name,
@@ -169,8 +185,12 @@ struct Content {
 
 impl Content {
     fn read(body: &[u8]) -> Result<Self, Refusal> {
+        Self::read_named(body, true)
+    }
+
+    fn read_named(body: &[u8], named: bool) -> Result<Self, Refusal> {
         let policy: ConfigurationPolicy = read_body(body)?;
-        if policy.name.trim().is_empty() {
+        if named && policy.name.trim().is_empty() {
             return Err(Refusal::bad_request("`name` is empty."));
         }
         only("platforms", &policy.platforms, PLATFORM_WINDOWS_10)?;
@@ -266,6 +286,10 @@ fn find<'t>(
 }
 
 fn log(core: &mut Core, call: &Call<'_>, activity: IntuneActivity, resource: (PolicyId, &str)) {
+    let edits = activity == IntuneActivity::PatchPolicy;
+    if edits && core.faults.on(Fault::AudPolicyEditSilent) {
+        return;
+    }
     let deed = call.deed(resource.0, resource.1);
     core.audit
         .administered(call.now, activity, ActivityResult::Success, deed);

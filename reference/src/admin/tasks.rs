@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::defect::spoil_event;
 use super::reply::{Answer, Refusal, Reply, read_body};
 use super::route::{PathId, Task};
 use super::{BODY_BYTES_MAX, Call, Outcome, UtcMillis, devices};
@@ -149,7 +150,9 @@ fn conclude(core: &mut Core, now: UtcMillis, action: u64, deed: Deed<'_>) -> Rep
     } else {
         ActivityResult::Success
     };
-    for _ in 0..event_copies(core, device, action, failed) {
+    let copies = event_copies(core, device, action, failed);
+    let (result, deed) = spoil_event(core, result, deed);
+    for _ in 0..copies {
         let activity = IntuneActivity::RotateLocalAdminPassword;
         core.audit.administered(now, activity, result, deed);
     }
@@ -197,7 +200,8 @@ pub(super) fn bulk_action(body: &[u8]) -> Option<RemoteAction> {
 pub(super) fn refuse_literal(core: &mut Core, call: &Call<'_>, literal: &str) -> Answer {
     if literal == ROTATE_LOCAL_ADMIN_PASSWORD {
         let ids = named_devices(call.body);
-        if core.faults.on(Fault::BulkAccepts) {
+        let single = ids.len() == 1 && core.faults.on(Fault::BulkSingleIdAccepted);
+        if single || core.faults.on(Fault::BulkAccepts) {
             let value = BulkResult {
                 successful_device_ids: ids,
                 ..BulkResult::default()

@@ -112,6 +112,11 @@ impl<'a> Draft<'a> {
         (atomic, ids)
     }
 
+    /// Changes the commands before they are written.
+    pub(super) fn alter(&mut self, change: impl FnOnce(&mut Vec<Command<'a>>)) {
+        change(&mut self.commands);
+    }
+
     /// The bytes; target and source are those of the request, swapped.
     pub(super) fn encode(&mut self, request: &Header<'a>) -> Vec<u8> {
         let header = Header::new(

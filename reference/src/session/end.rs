@@ -8,8 +8,12 @@ use super::{PolicyWork, Session, Work};
 use crate::action::End;
 use crate::core::Core;
 use crate::defect::{PlannedWrite, Wire};
+use crate::fault::Fault;
 use crate::state::{ActionKind, ActionState, ManagedId, PolicyId, PolicyRow, RowState};
 use crate::status;
+
+/// Messages of a session in which [`Fault::ProtoRetryStorm`] tries again.
+const STORM_MESSAGES: u32 = 6;
 
 impl Core {
     /// Draws the conclusions from the Status of set-up and policy received so far.
@@ -91,11 +95,15 @@ impl Core {
         session: &mut Session,
         (policy, status): (PolicyWork, StatusCode),
     ) {
-        if status == StatusCode::OK || status == StatusCode::ACCEPTED {
+        let rolled_back = self.faults.on(Fault::ProtoRolledBackSucceeds);
+        if status == StatusCode::OK || status == StatusCode::ACCEPTED || rolled_back {
             for sent in policy.writes {
                 self.acknowledge_write(now, id, sent.write);
             }
             return;
+        }
+        if self.faults.on(Fault::ProtoRetryStorm) && session.msg_id < STORM_MESSAGES {
+            session.planned = false;
         }
         let mut explained = false;
         for sent in &policy.writes {

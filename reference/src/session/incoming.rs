@@ -229,6 +229,7 @@ impl Core {
             return;
         }
         let stored = uploads > rotation.uploads_before;
+        let pending = matches!(read, ResetStatus::Value(E_PENDING));
         let end = match read {
             ResetStatus::Value(E_PENDING) => {
                 rotation.arrived = true;
@@ -243,7 +244,7 @@ impl Core {
             ResetStatus::Refused(code) => Some(End::Code(i64::from(code.0))),
             ResetStatus::Unreadable(text) => Some(End::Unreadable(text)),
         };
-        match end {
+        match self.spoil_result(pending, end) {
             Some(end) => self.end_action(now, id, action, end),
             None => session.ask_status = session.status_reads <= REPEATED_READS,
         }

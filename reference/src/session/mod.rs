@@ -26,14 +26,14 @@ use self::answer::Draft;
 use crate::assignment::UserContext;
 use crate::conflict::Evaluation;
 use crate::core::{Core, HeldRequest, HttpRequest, HttpResponse, Step, Ticket};
-use crate::defect::PlannedWrite;
+use crate::defect::{PlannedWrite, spoil_answer};
 use crate::state::{LastAnswer, ManagedId, PolicyId};
 
 /// The path of the management plane below its base.
 pub(crate) const PATH: &str = "/ManagementServer/MDM.svc";
 
 /// A session in progress.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Session {
     id: String,
     /// `MsgID` of the message last answered, and of the answer.
@@ -62,7 +62,7 @@ pub(crate) struct Session {
 }
 
 /// What the device said about its push channel in this session.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct ChannelAnswer {
     push_added: bool,
     pfn_added: bool,
@@ -72,7 +72,7 @@ struct ChannelAnswer {
 }
 
 /// A command that was sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Sent {
     msg_id: u32,
     cmd_id: u32,
@@ -80,7 +80,7 @@ struct Sent {
 }
 
 /// What a command is for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Work {
     AddPush,
     AddPfn,
@@ -102,14 +102,14 @@ enum Work {
 }
 
 /// The Atomic of a policy delivery.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct PolicyWork {
     writes: Vec<SentWrite>,
     /// The Atomic's own Status.
     status: Option<StatusCode>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct SentWrite {
     cmd_id: u32,
     write: PlannedWrite,
@@ -176,6 +176,7 @@ impl Core {
     pub(crate) fn identify(&self, now: UtcMillis, header: Option<&str>) -> Result<ManagedId, u16> {
         let encoded = header
             .and_then(|value| value.trim().strip_prefix(':')?.strip_suffix(':'))
+            .filter(|encoded| !encoded.is_empty())
             .ok_or(401_u16)?;
         let der = STANDARD.decode(encoded).map_err(|_not_base64| 401_u16)?;
         let digest: [u8; 32] = Sha256::digest(der).into();
@@ -206,6 +207,12 @@ impl Core {
         {
             return Step::Done(syncml(last.body.clone()));
         }
+        if let Some(status) = self.spoil_session(id, message.header.msg_id == 1) {
+            return Step::Done(HttpResponse::empty(status));
+        }
+        let Some(device) = self.devices.by_id.get(&id) else {
+            return Step::Done(HttpResponse::empty(403));
+        };
         if message.header.msg_id == 1
             && let Some(push) = device.push.outstanding.first()
         {
@@ -264,6 +271,9 @@ impl Core {
             self.finish(now, id, &mut session);
         } else if let Some(device) = self.devices.by_id.get_mut(&id) {
             device.session = Some(session);
+        }
+        if self.faults.any() {
+            draft.alter(|commands| spoil_answer(&self.faults, commands));
         }
         syncml(draft.encode(header))
     }

@@ -11,6 +11,7 @@ use crate::conflict::evaluate;
 use crate::core::Core;
 use crate::defect::PlannedWrite;
 use crate::enrollment::PROVIDER_ID;
+use crate::fault::Fault;
 use crate::state::{ActionKind, ActionState, ManagedDevice, ManagedId};
 
 impl Core {
@@ -73,6 +74,9 @@ impl Core {
         session: &mut Session,
         draft: &mut Draft<'_>,
     ) -> bool {
+        if self.faults.on(Fault::RotWipeIgnored) {
+            return false;
+        }
         let device = self.devices.by_id.get_mut(&id);
         let ending = device.and_then(|device| {
             device
@@ -96,10 +100,14 @@ impl Core {
     }
 
     fn plan_policy(&mut self, id: ManagedId, session: &mut Session, draft: &mut Draft<'_>) {
+        let Some(device) = self.devices.by_id.get(&id) else {
+            return;
+        };
+        let context = device.user_context(session.login_is_user);
+        session.context = self.spoil_context(device, context);
         let Some(device) = self.devices.by_id.get_mut(&id) else {
             return;
         };
-        session.context = device.user_context(session.login_is_user);
         if session.context.present {
             device.last_user = session.context.user;
         }
@@ -160,13 +168,17 @@ impl Core {
             .rotations()
             .find(|action| action.state == ActionState::Active);
         if let Some(action) = active {
+            if self.faults.on(Fault::ProtoLostStatusStrands) && !action.arrived {
+                return;
+            }
             session.rotation = Some(action.id);
             session.ask_status = true;
             return;
         }
-        let pending = device
-            .rotations()
-            .find(|action| action.state == ActionState::Pending && action.awaiting.is_none());
+        let holds = self.faults.on(Fault::CheckinHoldsActions) && device.last_answer.is_some();
+        let pending = device.rotations().find(|action| {
+            action.state == ActionState::Pending && action.awaiting.is_none() && !holds
+        });
         let Some(action) = pending else {
             if self.stray_exec(id) {
                 let cmd_id = draft.bare(Verb::Exec, RESET_PASSWORD.to_owned(), Some("null"));
@@ -179,6 +191,7 @@ impl Core {
         let work = Work::Exec { action: action.id };
         let cmd_id = draft.bare(Verb::Exec, RESET_PASSWORD.to_owned(), Some("null"));
         session.sent(draft, cmd_id, work);
+        self.note_exec(id);
     }
 
     /// `ResetPasswordStatus`: of the rotation that is followed, or as evidence of a backup to

@@ -1,6 +1,7 @@
 //! A core with a shell around it: pushes are answered by the set of channels that are connected.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use protocol::JoinType;
 use protocol::control::{RegisterDevice, Registration};
@@ -35,7 +36,7 @@ pub(crate) struct World {
     devices: u128,
 }
 
-struct Issuer(u8);
+struct Issuer;
 
 impl CertificateAuthority for Issuer {
     fn root_der(&self) -> &[u8] {
@@ -43,7 +44,7 @@ impl CertificateAuthority for Issuer {
     }
 
     fn issue(
-        &mut self,
+        &self,
         _now: UtcMillis,
         request: &IssueRequest<'_>,
     ) -> Result<Vec<u8>, CertificateError> {
@@ -52,8 +53,11 @@ impl CertificateAuthority for Issuer {
             b"rsa 1024" => return Err(CertificateError::KeyRefused("RSA of 1024 bits".to_owned())),
             _ => {}
         }
-        self.0 += 1;
-        Ok([request.common_name.as_bytes(), &[self.0]].concat())
+        Ok([
+            request.common_name.as_bytes(),
+            &request.serial.to_be_bytes(),
+        ]
+        .concat())
     }
 }
 
@@ -83,7 +87,7 @@ impl World {
             poll: PollSchedule::DEFAULT,
             fault,
         };
-        let core = Core::new(config, Box::new(Issuer(0)));
+        let core = Core::new(config, Arc::new(Issuer));
         Self {
             tokens: core.tokens(),
             core,

@@ -10,6 +10,7 @@ mod refusals;
 mod tasks;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use protocol::JoinType;
 use protocol::control::{RegisterDevice, Registration};
@@ -51,7 +52,7 @@ pub(super) struct Device {
     pub(super) entra: Option<Uuid>,
 }
 
-struct Issuer(u8);
+struct Issuer;
 
 impl CertificateAuthority for Issuer {
     fn root_der(&self) -> &[u8] {
@@ -59,12 +60,15 @@ impl CertificateAuthority for Issuer {
     }
 
     fn issue(
-        &mut self,
+        &self,
         _now: UtcMillis,
         request: &IssueRequest<'_>,
     ) -> Result<Vec<u8>, CertificateError> {
-        self.0 += 1;
-        Ok([request.common_name.as_bytes(), &[self.0]].concat())
+        Ok([
+            request.common_name.as_bytes(),
+            &request.serial.to_be_bytes(),
+        ]
+        .concat())
     }
 }
 
@@ -94,7 +98,7 @@ impl Bench {
             poll: PollSchedule::DEFAULT,
             fault,
         };
-        let core = Core::new(config, Box::new(Issuer(0)));
+        let core = Core::new(config, Arc::new(Issuer));
         let tokens = core.tokens();
         Self {
             core,

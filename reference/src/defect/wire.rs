@@ -1,0 +1,163 @@
+//! The defects in the form of management answers, and in what is sent to devices that do not know it.
+
+use std::borrow::Cow;
+
+use protocol::laps_csp::{POLICIES, RESET_PASSWORD};
+use protocol::syncml::{Command, Container, ContainerKind, Item, Meta, Request, Verb};
+
+use crate::conflict::{Evaluation, Outlook, Write};
+use crate::core::Core;
+use crate::fault::{Fault, Faults};
+
+/// Puts the commands of an answer into a wrong form.
+pub(crate) fn spoil_answer(faults: &Faults, commands: &mut Vec<Command<'_>>) {
+    if faults.on(Fault::ProtoLeafOutsideAtomic) {
+        leaf_outside(commands);
+    } else if faults.on(Fault::ProtoExecInAtomic) {
+        exec_inside(commands);
+    } else if faults.on(Fault::ProtoGetInAtomic) {
+        get_inside(commands);
+    } else if faults.on(Fault::ProtoNestedAtomic) {
+        nest(commands);
+    } else if faults.on(Fault::ProtoUserPath) {
+        each_setting(commands, |request| {
+            for item in &mut request.items {
+                let path = item.target.as_deref().unwrap_or_default();
+                item.target = Some(Cow::Owned(path.replacen("./Device/", "./User/", 1)));
+            }
+        });
+    } else if faults.on(Fault::ProtoWrongFormat) {
+        each_setting(commands, |request| {
+            for item in &mut request.items {
+                item.meta = item.meta.is_some().then(|| Meta::format("chr"));
+            }
+        });
+    } else if faults.on(Fault::ProtoCmdIdTwice) {
+        each_setting(commands, |request| {
+            request.cmd_id = Some(Cow::Borrowed("1"));
+        });
+    }
+}
+
+fn each_setting(commands: &mut [Command<'_>], change: impl Fn(&mut Request<'_>)) {
+    for command in commands {
+        let Command::Container(container) = command else {
+            continue;
+        };
+        for inner in &mut container.commands {
+            if let Command::Request(request) = inner
+                && is_setting(request)
+            {
+                change(request);
+            }
+        }
+    }
+}
+
+fn is_setting(request: &Request<'_>) -> bool {
+    let below = |item: &Item<'_>| {
+        item.target
+            .as_deref()
+            .is_some_and(|path| path.starts_with(POLICIES))
+    };
+    request.items.iter().any(below)
+}
+
+fn leaf_outside(commands: &mut Vec<Command<'_>>) {
+    let container = commands.iter_mut().find_map(container_of);
+    if let Some(last) = container.and_then(|container| container.commands.pop()) {
+        commands.push(last);
+    }
+}
+
+fn exec_inside<'a>(commands: &mut Vec<Command<'a>>) {
+    let resets = |command: &Command<'a>| {
+        if let Command::Request(request) = command {
+            let reset = |item: &Item<'_>| item.target.as_deref() == Some(RESET_PASSWORD);
+            request.verb == Verb::Exec && request.items.iter().any(reset)
+        } else {
+            false
+        }
+    };
+    let Some(place) = commands.iter().position(resets) else {
+        return;
+    };
+    let cmd_id = free_id(commands);
+    let exec = commands.remove(place);
+    commands.insert(
+        place,
+        Command::Container(Container {
+            kind: ContainerKind::Atomic,
+            cmd_id: Some(cmd_id),
+            meta: None,
+            commands: vec![exec],
+        }),
+    );
+}
+
+fn get_inside(commands: &mut [Command<'_>]) {
+    let cmd_id = free_id(commands);
+    if let Some(container) = commands.iter_mut().find_map(container_of) {
+        container.commands.push(Command::Request(Request {
+            verb: Verb::Get,
+            cmd_id: Some(cmd_id),
+            meta: None,
+            items: vec![Item::target(format!("{POLICIES}/BackupDirectory"))],
+        }));
+    }
+}
+
+fn nest(commands: &mut [Command<'_>]) {
+    let cmd_id = free_id(commands);
+    if let Some(container) = commands.iter_mut().find_map(container_of) {
+        let inner = Container {
+            cmd_id: Some(cmd_id),
+            ..container.clone()
+        };
+        container.commands = vec![Command::Container(inner)];
+    }
+}
+
+fn container_of<'c, 'a>(command: &'c mut Command<'a>) -> Option<&'c mut Container<'a>> {
+    if let Command::Container(container) = command {
+        Some(container)
+    } else {
+        None
+    }
+}
+
+/// A `CmdID` that no command has: there are not as many.
+fn free_id<'a>(commands: &[Command<'_>]) -> Cow<'a, str> {
+    let inside = commands.iter().map(|command| {
+        if let Command::Container(container) = command {
+            container.commands.len()
+        } else {
+            0
+        }
+    });
+    let all = commands.len() + inside.sum::<usize>();
+    Cow::Owned((all + 1).to_string())
+}
+
+impl Core {
+    /// Sends what the device's build does not know.
+    pub(super) fn send_unknown_leaves(&self, evaluation: &mut Evaluation) {
+        if !self.faults.on(Fault::ProtoNewLeavesToOld) {
+            return;
+        }
+        let mut unknown = Vec::new();
+        for (policy, prospects) in &evaluation.prospects {
+            let Some(policy) = self.tenant.policies.get(policy) else {
+                continue;
+            };
+            let foreign = prospects
+                .iter()
+                .filter(|(_, prospect)| prospect.outlook == Outlook::NotApplicable);
+            unknown.extend(foreign.map(|(leaf, _)| Write {
+                leaf: *leaf,
+                value: policy.leaves.get(leaf).cloned(),
+            }));
+        }
+        evaluation.writes.extend(unknown);
+    }
+}
