@@ -29,6 +29,10 @@ pub(crate) struct CoreOptions {
     pub fault: Option<&'static str>,
     /// Bearer token of its pushes.
     pub push_token: String,
+    /// Its clock can be advanced.
+    pub virtual_clock: bool,
+    /// Name of the null core to start in its place.
+    pub null: Option<&'static str>,
 }
 
 impl CoreChild {
@@ -54,8 +58,13 @@ impl CoreChild {
         if let Some(fault) = options.fault {
             command.args(["--fault", fault]);
         }
-        let failed =
-            |what: &str| Error::SetUp(format!("the core `{}` {what}", program.display()));
+        if options.virtual_clock {
+            command.arg("--virtual-clock");
+        }
+        if let Some(null) = options.null {
+            command.args(["--null", null]);
+        }
+        let failed = |what: &str| Error::SetUp(format!("the core `{}` {what}", program.display()));
         let mut child = command
             .spawn()
             .map_err(|error| failed(&format!("cannot be started: {error}")))?;

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use harness::catalogue::{Area, RequirementSet};
 use harness::fleet::mix::{Mix, PPM_ONE};
 use reference::{Fault, RightsSet};
+
+use crate::serve::null::Null;
 
 /// Fleet-scale load and conformance harness for Windows LAPS management.
 #[derive(Debug, Parser)]
@@ -22,6 +25,12 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Enrol a fleet, let it check in, judge the target while it does, and time it.
     Run(RunArgs),
+    /// Judge a target by every requirement of the catalogue, without load.
+    Conform(ConformArgs),
+    /// Say what a requirement demands, where it comes from, what judges and what breaks it.
+    Explain(ExplainArgs),
+    /// Prove that the suite catches every deliberate defect of the built-in core.
+    Prove(ProveArgs),
     /// Run the built-in reference management core alone.
     Serve(ServeArgs),
     /// List the requirements that are judged, with their checks.
@@ -43,8 +52,7 @@ pub(crate) struct RunArgs {
     #[arg(
         long,
         default_value = "entra=50,hybrid=30,registered=5,domain=10,none=5",
-        value_name = "MIX",
-        value_parser = mix
+        value_name = "MIX"
     )]
     pub mix: Mix,
     /// How long devices check in, for example 10s, 500ms or 2m.
@@ -69,6 +77,67 @@ pub(crate) struct RunArgs {
     /// Bearer token that the target sends with its pushes.
     #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
     pub push_token: String,
+}
+
+/// Options of `muster conform`.
+#[derive(Args, Debug)]
+pub(crate) struct ConformArgs {
+    /// Judge the target that this file describes (the line of `muster serve --json`) instead of
+    /// starting the built-in core.
+    #[arg(long, value_name = "FILE")]
+    pub target_json: Option<PathBuf>,
+    /// Which requirement set is judged: seed-2023-04, ga-2023-10 or current-2025.
+    #[arg(long, default_value = "current-2025", value_name = "NAME", value_parser = known_set)]
+    pub set: RequirementSet,
+    /// Judge only requirements whose id fits this pattern, for example `ROTATE-*`.
+    #[arg(long, value_name = "GLOB")]
+    pub only: Option<String>,
+    /// Judge only this area, for example ROTATE.
+    #[arg(long, value_name = "AREA", value_parser = area)]
+    pub area: Option<Area>,
+    /// Let a violated SHOULD fail the run.
+    #[arg(long)]
+    pub strict: bool,
+    /// Seed of everything that is drawn.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Write report.json, junit.xml and the evidence of violations into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// List the rows and whether they can be judged, and end.
+    #[arg(long)]
+    pub list: bool,
+    /// Switch on one deliberate defect of the built-in core.
+    #[arg(long, value_name = "NAME", value_parser = fault, conflicts_with = "target_json")]
+    pub fault: Option<Fault>,
+    /// Bearer token that the target sends with its pushes.
+    #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
+    pub push_token: String,
+}
+
+/// Options of `muster prove`.
+#[derive(Args, Debug)]
+pub(crate) struct ProveArgs {
+    /// Prove only with faults and null cores whose name fits this pattern, for example `M-ROT-*`.
+    #[arg(long, value_name = "GLOB")]
+    pub only: Option<String>,
+    /// Cores that run at a time.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub jobs: u8,
+    /// Seed of everything that is drawn.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Write kill-matrix.json into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+}
+
+/// Options of `muster explain`.
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    /// For example REQ-ROTATE-003.
+    #[arg(value_name = "REQUIREMENT")]
+    pub requirement: String,
 }
 
 /// Options of `muster serve`.
@@ -98,6 +167,9 @@ pub(crate) struct ServeArgs {
     /// Which requirement set decides the rights that a rotation needs.
     #[arg(long, default_value = "current-2025", value_name = "NAME", value_parser = requirement_set)]
     pub set: RightsSet,
+    /// Serve a null core, which does nothing right, in place of the real one.
+    #[arg(long, value_name = "NAME", value_parser = null, hide = true)]
+    pub null: Option<Null>,
     /// End when standard input closes.
     #[arg(long)]
     pub exit_with_stdin: bool,
@@ -132,28 +204,6 @@ fn thousandths(text: &str, places: usize) -> Option<u64> {
     format!("{whole}{part:0<places$}").parse().ok()
 }
 
-/// Shares such as `entra=50,hybrid=50`; join states that are not named have none.
-fn mix(text: &str) -> Result<Mix, String> {
-    const NAMES: [&str; 5] = ["entra", "hybrid", "registered", "domain", "none"];
-    let mut percent = [None; 5];
-    for share in text.split(',') {
-        let (name, value) = share.split_once('=').unwrap_or((share, ""));
-        let place = NAMES.iter().position(|known| *known == name.trim()).ok_or_else(|| {
-            format!("`{}` is no join state: {}", name.trim(), NAMES.join(", "))
-        })?;
-        let value: u8 = value
-            .trim()
-            .parse()
-            .map_err(|_syntax| format!("`{share}` is not a share in whole percent"))?;
-        if percent[place].replace(value).is_some() {
-            return Err(format!("`{name}` is named twice"));
-        }
-    }
-    let percent = percent.map(Option::unwrap_or_default);
-    let sum: u32 = percent.iter().copied().map(u32::from).sum();
-    Mix::new(percent).ok_or_else(|| format!("the shares of `{text}` add up to {sum}, not 100"))
-}
-
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time such as 10s, 500ms or 2m, up to 24h");
     let digits = text
@@ -179,8 +229,29 @@ fn fault(text: &str) -> Result<Fault, String> {
     Fault::by_name(text).ok_or_else(|| format!("`{text}` is no fault; `muster faults` lists them"))
 }
 
-fn requirement_set(text: &str) -> Result<RightsSet, String> {
-    RightsSet::by_name(text).ok_or_else(|| {
-        format!("`{text}` is no requirement set: seed-2023-04, ga-2023-10 or current-2025")
+fn known_set(text: &str) -> Result<RequirementSet, String> {
+    RequirementSet::by_name(text).ok_or_else(|| no_set(text))
+}
+
+fn area(text: &str) -> Result<Area, String> {
+    let known = |area: &Area| area.as_str().eq_ignore_ascii_case(text);
+    Area::ALL.into_iter().find(known).ok_or_else(|| {
+        let areas = Area::ALL.map(Area::as_str).join(", ");
+        format!("`{text}` is no area: {areas}")
     })
+}
+
+fn no_set(text: &str) -> String {
+    format!("`{text}` is no requirement set: seed-2023-04, ga-2023-10 or current-2025")
+}
+
+fn null(text: &str) -> Result<Null, String> {
+    Null::by_name(text).ok_or_else(|| {
+        let names = Null::ALL.map(Null::as_str).join(", ");
+        format!("`{text}` is no null core: {names}")
+    })
+}
+
+fn requirement_set(text: &str) -> Result<RightsSet, String> {
+    RightsSet::by_name(text).ok_or_else(|| no_set(text))
 }

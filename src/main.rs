@@ -30,6 +30,9 @@ fn main() -> ExitCode {
         .init();
     match cli.command {
         Command::Run(arguments) => command::run::run(arguments),
+        Command::Conform(arguments) => command::conform::conform(arguments),
+        Command::Explain(arguments) => command::explain::explain(&arguments),
+        Command::Prove(arguments) => command::prove::prove(&arguments),
         Command::Serve(arguments) => command::serve::serve(arguments),
         Command::Requirements => command::list::requirements(),
         Command::Faults => command::list::faults(),

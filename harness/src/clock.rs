@@ -18,7 +18,9 @@ impl Clock {
     /// Starts the clock: reads the wall clock once.
     #[must_use]
     pub fn start() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Self {
             origin: Instant::now(),
             wall: UtcMillis::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(0)),
@@ -40,15 +42,14 @@ impl Clock {
     /// The instant that lies `monotonic_ns` nanoseconds after the start.
     #[must_use]
     pub fn at(&self, monotonic_ns: u64) -> UtcMillis {
-        self.wall.plus_millis(i64::try_from(monotonic_ns / 1_000_000).unwrap_or(i64::MAX))
+        self.wall
+            .plus_millis(i64::try_from(monotonic_ns / 1_000_000).unwrap_or(i64::MAX))
     }
 
     /// The runtime's instant that lies `monotonic_ns` nanoseconds after the start.
     #[must_use]
     pub fn deadline(&self, monotonic_ns: u64) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(
-            self.origin + std::time::Duration::from_nanos(monotonic_ns),
-        )
+        tokio::time::Instant::from_std(self.origin + std::time::Duration::from_nanos(monotonic_ns))
     }
 }
 

@@ -42,7 +42,10 @@ impl Authority {
     #[must_use]
     pub fn of_url(url: &str) -> Option<Self> {
         let (host, port) = host_and_port(url)?;
-        Some(Self { host: host.to_owned(), port })
+        Some(Self {
+            host: host.to_owned(),
+            port,
+        })
     }
 
     /// True when the URL leads to this host and port.
@@ -129,6 +132,16 @@ impl std::fmt::Display for Failure {
     }
 }
 
+impl From<Failure> for emulator::Failure {
+    /// What the device is told.
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotSent(_) => Self::NotSent,
+            Failure::Unknown(_) => Self::Unknown,
+        }
+    }
+}
+
 /// One kept-alive connection, opened when a request needs it.
 #[derive(Debug)]
 pub struct Connection {
@@ -145,7 +158,13 @@ impl Connection {
     pub fn new(authority: Authority, clock: Clock) -> Self {
         let host = HeaderValue::from_str(&authority.to_string())
             .unwrap_or_else(|_unprintable| HeaderValue::from_static("invalid"));
-        Self { authority, host, clock, open: None, used_ns: 0 }
+        Self {
+            authority,
+            host,
+            clock,
+            open: None,
+            used_ns: 0,
+        }
     }
 
     /// Sends one request and reads the whole answer.
@@ -164,13 +183,22 @@ impl Connection {
         let answer = tokio::time::timeout(timeout, exchange(&mut sender, built))
             .await
             .unwrap_or_else(|_elapsed| {
-                Err(Failure::Unknown(format!("no answer within {} ms", timeout.as_millis())))
+                Err(Failure::Unknown(format!(
+                    "no answer within {} ms",
+                    timeout.as_millis()
+                )))
             })?;
         // Only a connection that delivered a whole answer is kept.
         self.open = Some(sender);
         self.used_ns = self.clock.monotonic_ns();
         let (status, headers, body) = answer;
-        Ok(Answer { status, body, sent_ns, received_ns: self.used_ns, headers })
+        Ok(Answer {
+            status,
+            body,
+            sent_ns,
+            received_ns: self.used_ns,
+            headers,
+        })
     }
 
     fn build(&self, request: Request<'_>) -> Result<hyper::Request<Full<Bytes>>, Failure> {
@@ -201,11 +229,17 @@ impl Connection {
         }
         let connecting = async {
             // The brackets belong to the URL, not to the address.
-            let host = self.authority.host.trim_start_matches('[').trim_end_matches(']');
+            let host = self
+                .authority
+                .host
+                .trim_start_matches('[')
+                .trim_end_matches(']');
             let stream = TcpStream::connect((host, self.authority.port))
                 .await
                 .map_err(|error| Failure::NotSent(error.to_string()))?;
-            stream.set_nodelay(true).map_err(|error| Failure::NotSent(error.to_string()))?;
+            stream
+                .set_nodelay(true)
+                .map_err(|error| Failure::NotSent(error.to_string()))?;
             http1::handshake(TokioIo::new(stream))
                 .await
                 .map_err(|error| Failure::NotSent(error.to_string()))
@@ -224,21 +258,28 @@ async fn exchange(
     sender: &mut SendRequest<Full<Bytes>>,
     request: hyper::Request<Full<Bytes>>,
 ) -> Result<(u16, HeaderMap, Bytes), Failure> {
-    let response = sender.try_send_request(request).await.map_err(|mut error| {
-        let cause = causes(error.error());
-        match error.take_message() {
-            Some(_unsent) => Failure::NotSent(cause),
-            None => Failure::Unknown(cause),
-        }
-    })?;
+    let response = sender
+        .try_send_request(request)
+        .await
+        .map_err(|mut error| {
+            let cause = causes(error.error());
+            match error.take_message() {
+                Some(_unsent) => Failure::NotSent(cause),
+                None => Failure::Unknown(cause),
+            }
+        })?;
     let (parts, mut incoming) = response.into_parts();
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     while let Some(frame) = incoming.frame().await {
         let frame = frame.map_err(|error| Failure::Unknown(causes(&error)))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         if first.len() + whole.len() + data.len() > BODY_MAX {
-            return Err(Failure::Unknown(format!("answer body over {BODY_MAX} bytes")));
+            return Err(Failure::Unknown(format!(
+                "answer body over {BODY_MAX} bytes"
+            )));
         }
         // Nearly every answer arrives in one frame, which is kept as it is.
         if first.is_empty() && whole.is_empty() {
@@ -248,7 +289,11 @@ async fn exchange(
             whole.extend_from_slice(&data);
         }
     }
-    let body = if whole.is_empty() { first } else { whole.freeze() };
+    let body = if whole.is_empty() {
+        first
+    } else {
+        whole.freeze()
+    };
     Ok((parts.status.as_u16(), parts.headers, body))
 }
 
@@ -288,7 +333,9 @@ impl Pool {
             permits: Semaphore::new(connections.max(1)),
             idle: Mutex::new(Vec::new()),
         };
-        Self { shared: Arc::new(shared) }
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// Where the connections lead.
@@ -303,22 +350,27 @@ impl Pool {
     ///
     /// # Errors
     /// As [`Connection::send`].
-    pub async fn send(
-        &self,
-        request: Request<'_>,
-        timeout: Duration,
-    ) -> Result<Answer, Failure> {
+    pub async fn send(&self, request: Request<'_>, timeout: Duration) -> Result<Answer, Failure> {
         let permit = tokio::time::timeout(timeout, self.shared.permits.acquire()).await;
         let Ok(Ok(_permit)) = permit else {
             let waited = format!("no connection free within {} ms", timeout.as_millis());
             return Err(Failure::NotSent(waited));
         };
-        let idle = self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .shared
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         let mut connection = idle.unwrap_or_else(|| {
             Connection::new(self.shared.authority.clone(), self.shared.clock.clone())
         });
         let answer = connection.send(request, timeout).await;
-        self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.shared
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
         answer
     }
 }
@@ -336,7 +388,12 @@ impl Pools {
     /// Pools of at most `connections` connections each.
     #[must_use]
     pub const fn new(clock: Clock, connections: usize) -> Self {
-        Self { clock, connections, pools: Mutex::new(Vec::new()), requests: AtomicU64::new(0) }
+        Self {
+            clock,
+            connections,
+            pools: Mutex::new(Vec::new()),
+            requests: AtomicU64::new(0),
+        }
     }
 
     /// An id for a request that nobody will look up: unique among the requests of these pools.
@@ -351,7 +408,11 @@ impl Pools {
         if let Some(pool) = pools.iter().find(|pool| pool.authority().serves(url)) {
             return Some(pool.clone());
         }
-        let pool = Pool::new(Authority::of_url(url)?, self.clock.clone(), self.connections);
+        let pool = Pool::new(
+            Authority::of_url(url)?,
+            self.clock.clone(),
+            self.connections,
+        );
         pools.push(pool.clone());
         Some(pool)
     }
@@ -367,7 +428,11 @@ mod tests {
     #[test]
     fn authorities_and_paths_come_out_of_urls() {
         for (url, authority, path) in [
-            ("http://127.0.0.1:8080/a/b?c=d", Some(("127.0.0.1", 8080)), "/a/b?c=d"),
+            (
+                "http://127.0.0.1:8080/a/b?c=d",
+                Some(("127.0.0.1", 8080)),
+                "/a/b?c=d",
+            ),
             ("http://core.example", Some(("core.example", 80)), "/"),
             ("http://[::1]:99/x", Some(("[::1]", 99)), "/x"),
             ("http://[::1]/x", Some(("[::1]", 80)), "/x"),
@@ -376,7 +441,11 @@ mod tests {
             ("http://core:port/", None, "/"),
         ] {
             let read = Authority::of_url(url);
-            assert_eq!(read.as_ref().map(|a| (a.host.as_str(), a.port)), authority, "{url}");
+            assert_eq!(
+                read.as_ref().map(|a| (a.host.as_str(), a.port)),
+                authority,
+                "{url}"
+            );
             if authority.is_some() {
                 assert_eq!(path_of(url), path, "{url}");
             }
@@ -414,7 +483,10 @@ mod tests {
                     stream.write_all(OK).await.unwrap();
                 }
                 Act::Truncate => {
-                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhi").await.unwrap();
+                    stream
+                        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhi")
+                        .await
+                        .unwrap();
                 }
                 Act::Stall => {
                     let _end = stream.read(&mut buffer).await;
@@ -428,12 +500,19 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = tokio::spawn(serve(listener, acts));
-        let authority = Authority { host: "127.0.0.1".to_owned(), port };
+        let authority = Authority {
+            host: "127.0.0.1".to_owned(),
+            port,
+        };
         let mut connection = Connection::new(authority, Clock::start());
         let mut outcomes = Vec::new();
         for _ in 0..requests {
-            let request =
-                Request { method: "POST", path: "/x", headers: &[("x-y", "z")], body: Bytes::from_static(b"b") };
+            let request = Request {
+                method: "POST",
+                path: "/x",
+                headers: &[("x-y", "z")],
+                body: Bytes::from_static(b"b"),
+            };
             let answer = connection.send(request, Duration::from_millis(300)).await;
             outcomes.push(answer.map(|answer| answer.status));
         }
@@ -446,7 +525,10 @@ mod tests {
         let kept = outcomes(vec![Act::AnswerTwice], 2).await;
         assert_eq!(kept, [Ok(200), Ok(200)]);
         let reopened = outcomes(vec![Act::CloseAfterReading, Act::Answer], 2).await;
-        assert!(matches!(reopened[0], Err(Failure::Unknown(_))), "{reopened:?}");
+        assert!(
+            matches!(reopened[0], Err(Failure::Unknown(_))),
+            "{reopened:?}"
+        );
         assert_eq!(reopened[1], Ok(200));
     }
 
@@ -454,7 +536,10 @@ mod tests {
     async fn a_request_that_may_have_arrived_has_an_unknown_outcome() {
         for act in [Act::CloseAfterReading, Act::Truncate, Act::Stall] {
             let outcome = outcomes(vec![act], 1).await;
-            assert!(matches!(outcome[0], Err(Failure::Unknown(_))), "{act:?}: {outcome:?}");
+            assert!(
+                matches!(outcome[0], Err(Failure::Unknown(_))),
+                "{act:?}: {outcome:?}"
+            );
         }
     }
 
@@ -463,9 +548,17 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        let authority = Authority { host: "127.0.0.1".to_owned(), port };
+        let authority = Authority {
+            host: "127.0.0.1".to_owned(),
+            port,
+        };
         let mut connection = Connection::new(authority, Clock::start());
-        let request = Request { method: "GET", path: "/", headers: &[], body: Bytes::new() };
+        let request = Request {
+            method: "GET",
+            path: "/",
+            headers: &[],
+            body: Bytes::new(),
+        };
         let outcome = connection.send(request, Duration::from_secs(1)).await;
         assert!(matches!(outcome, Err(Failure::NotSent(_))), "{outcome:?}");
     }
@@ -482,9 +575,17 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = tokio::spawn(serve(listener, vec![Act::AnswerTwice]));
-        let authority = Authority { host: "127.0.0.1".to_owned(), port };
+        let authority = Authority {
+            host: "127.0.0.1".to_owned(),
+            port,
+        };
         let pool = Pool::new(authority, Clock::start(), 1);
-        let request = || Request { method: "GET", path: "/", headers: &[], body: Bytes::new() };
+        let request = || Request {
+            method: "GET",
+            path: "/",
+            headers: &[],
+            body: Bytes::new(),
+        };
         let (first, second) = tokio::join!(
             pool.send(request(), Duration::from_secs(1)),
             pool.send(request(), Duration::from_secs(1)),

@@ -24,7 +24,9 @@ pub fn certificate_request(request: &emulator::KeyRequest) -> Result<(Vec<u8>, K
     subject.push(DnType::CommonName, request.subject_cn.as_str());
     params.distinguished_name = subject;
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    params.custom_extensions = device_id_extension(&request.device_id).into_iter().collect();
+    params.custom_extensions = device_id_extension(&request.device_id)
+        .into_iter()
+        .collect();
     let signed = params.serialize_request(&key).map_err(failed)?;
     Ok((signed.der().to_vec(), key))
 }
@@ -32,8 +34,13 @@ pub fn certificate_request(request: &emulator::KeyRequest) -> Result<(Vec<u8>, K
 /// The extension with the DeviceID; `None` for an id too long for a short DER length, which the
 /// server then misses.
 fn device_id_extension(device_id: &str) -> Option<CustomExtension> {
-    let length = u8::try_from(device_id.len()).ok().filter(|length| *length < 0x80)?;
+    let length = u8::try_from(device_id.len())
+        .ok()
+        .filter(|length| *length < 0x80)?;
     let mut value = vec![OCTET_STRING, length];
     value.extend_from_slice(device_id.as_bytes());
-    Some(CustomExtension::from_oid_content(&DEVICE_ID_EXTENSION, value))
+    Some(CustomExtension::from_oid_content(
+        &DEVICE_ID_EXTENSION,
+        value,
+    ))
 }

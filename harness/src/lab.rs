@@ -3,8 +3,11 @@
 //! A lab device speaks to the target over real HTTP; its own clock is the run's clock plus an
 //! offset that the scenario sets. Everything it sends and gets is recorded.
 
+mod control;
 mod device;
+mod people;
 mod seen;
+mod trouble;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,8 +16,10 @@ use emulator::{Device, DeviceSpec, OsBuild};
 use protocol::JoinType;
 use protocol::control::RegisterDevice;
 
-pub use device::LabDevice;
+pub use control::PAST_T_MAX_MS;
+pub use device::{ForcedUpload, LabDevice};
 pub use seen::{CommandSeen, DeviceSeen, HeldPassword, SessionSeen, UploadSeen};
+pub use trouble::Trouble;
 
 use crate::clock::Clock;
 use crate::error::Error;
@@ -64,7 +69,13 @@ impl Lab {
     #[must_use]
     pub fn new(parts: LabParts) -> Self {
         let pools = Pools::new(parts.clock.clone(), CONNECTIONS_MAX);
-        Self { shared: Arc::new(Shared { parts, pools, made: AtomicU64::new(0) }) }
+        Self {
+            shared: Arc::new(Shared {
+                parts,
+                pools,
+                made: AtomicU64::new(0),
+            }),
+        }
     }
 
     /// The run's clock.
@@ -101,7 +112,8 @@ impl Lab {
         join: JoinType,
         os: OsBuild,
     ) -> Result<LabDevice, Error> {
-        self.registered_device_with(scope, join, os, |_as_derived| {}).await
+        self.registered_device_with(scope, join, os, |_as_derived| {})
+            .await
     }
 
     /// As [`Lab::registered_device`], with facts of the device changed before it exists.
@@ -128,7 +140,13 @@ impl Lab {
         let channel_uri = self.shared.parts.push.channel_uri(spec.index);
         Ok(LabDevice::new(
             self.clone(),
-            device::Start { scope, registration: body, credential, slot, channel_uri },
+            device::Start {
+                scope,
+                registration: body,
+                credential,
+                slot,
+                channel_uri,
+            },
             spec,
         ))
     }
@@ -143,7 +161,8 @@ impl Lab {
         join: JoinType,
         os: OsBuild,
     ) -> Result<LabDevice, Error> {
-        self.enrolled_device_with(scope, join, os, |_as_derived| {}).await
+        self.enrolled_device_with(scope, join, os, |_as_derived| {})
+            .await
     }
 
     /// As [`Lab::enrolled_device`], with facts of the device changed before it exists.
@@ -177,8 +196,9 @@ impl Lab {
         } else {
             format!("LAB-{salt:08x}-{made:04}")
         };
-        spec.user_principal_name =
-            spec.user_principal_name.map(|_derived| format!("{}@muster.test", spec.device_name.to_lowercase()));
+        spec.user_principal_name = spec
+            .user_principal_name
+            .map(|_derived| format!("{}@muster.test", spec.device_name.to_lowercase()));
         spec
     }
 }

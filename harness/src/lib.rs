@@ -11,6 +11,7 @@
 //! | [`schedule`], [`load`], [`metrics`] | when devices check in, and how long it took |
 //! | [`model`] | what an answer must contain |
 //! | [`scenario`], [`case`], [`checks`], [`verdict`], [`catalogue`] | situations, facts, judgement |
+//! | [`dev`] | the judgement of our own device |
 //! | [`ledger`] | operations against audit events |
 //! | [`transcript`], [`report`], [`exit`] | evidence, reports, exit codes |
 //! | [`clock`], [`usage`], [`limits`] | time, processor time and memory, bounds on waiting |
@@ -21,6 +22,8 @@ pub mod case;
 pub mod catalogue;
 pub mod checks;
 pub mod clock;
+pub mod conform;
+pub mod dev;
 pub mod error;
 pub mod exit;
 pub mod fleet;
@@ -32,6 +35,7 @@ pub mod limits;
 pub mod load;
 pub mod metrics;
 pub mod model;
+pub mod prove;
 pub mod push;
 pub mod report;
 pub mod run;

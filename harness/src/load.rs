@@ -28,6 +28,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::fleet::{Context, Enrolled, Fleet, Order, ShardReport};
 use crate::ledger::Ledger;
+use crate::limits::Patience;
 use crate::metrics::Timings;
 use crate::model::WrongAnswer;
 use crate::push::PushEndpoint;
@@ -64,6 +65,8 @@ pub struct LoadParts {
     pub progress: Progress,
     /// True ends the load early.
     pub cancel: watch::Receiver<bool>,
+    /// How long the target may take to show what happened.
+    pub patience: Patience,
 }
 
 /// A fleet that is set up.
@@ -160,12 +163,26 @@ impl Load {
         } else {
             rotations::read_actions(&self.parts, attempts).await
         };
-        let Self { parts, fleet, wrong, measured, .. } = self;
+        let Self {
+            parts,
+            fleet,
+            wrong,
+            measured,
+            ..
+        } = self;
         let fleet = Arc::try_unwrap(fleet)
             .map_err(|_shared| Error::Harness("the fleet is still in use".to_owned()))?;
         let reports = fleet.finish().await?;
         parts.progress.enter(Phase::Done);
-        sum_up(&parts, Parts { reports, attempts, wrong, measured })
+        sum_up(
+            &parts,
+            Parts {
+                reports,
+                attempts,
+                wrong,
+                measured,
+            },
+        )
     }
 
     async fn set_up(&mut self) -> Result<(), Error> {
@@ -177,17 +194,26 @@ impl Load {
         }
         progress.enter(Phase::Group);
         let admin = self.parts.admin.actor("policy-admin", SCOPE);
-        let group = admin.create_group("load fleet").await?.require("POST /groups")?.id;
+        let group = admin
+            .create_group("load fleet")
+            .await?
+            .require("POST /groups")?
+            .id;
         all_well(self.fleet.all(|done| Order::Join(group, done)).await?)?;
         // Assigned before the first session: every first answer must already hold the policy.
         let name = "load fleet";
         let policy = admin.create_policy(name, self.parts.plan.policy()).await?;
-        let policy = policy.require("POST /deviceManagement/configurationPolicies")?.id;
+        let policy = policy
+            .require("POST /deviceManagement/configurationPolicies")?
+            .id;
         let policy = policy.ok_or_else(|| Error::Target {
             what: "POST /deviceManagement/configurationPolicies".to_owned(),
             seen: "a policy without id".to_owned(),
         })?;
-        admin.assign_groups(policy, &[group]).await?.require("POST .../assign")?;
+        admin
+            .assign_groups(policy, &[group])
+            .await?
+            .require("POST .../assign")?;
         if self.cancelled() {
             return Ok(());
         }
@@ -215,11 +241,15 @@ impl Load {
         let reply = admin.managed_devices().await?;
         let exchange = reply.exchange;
         let listed = reply.require("GET /deviceManagement/managedDevices")?;
-        let by_name: HashMap<String, Uuid> =
-            listed.into_iter().map(|device| (device.device_name, device.id)).collect();
+        let by_name: HashMap<String, Uuid> = listed
+            .into_iter()
+            .map(|device| (device.device_name, device.id))
+            .collect();
         let mut managed = HashMap::new();
         for Enrolled { device, managed_id } in enrolled {
-            let Some(spec) = self.parts.plan.spec(*device) else { continue };
+            let Some(spec) = self.parts.plan.spec(*device) else {
+                continue;
+            };
             let name = spec.device_name;
             let listed = by_name.get(&name).copied();
             if listed.is_none() || listed != *managed_id {
@@ -305,7 +335,10 @@ fn sum_up(parts: &LoadParts, from: Parts) -> Result<LoadOutcome, Error> {
     let mut records = HashMap::new();
     for report in from.reports {
         outcome.books.merge(&report.books);
-        outcome.timings.merge(&report.timings).map_err(|error| histogram(&error))?;
+        outcome
+            .timings
+            .merge(&report.timings)
+            .map_err(|error| histogram(&error))?;
         outcome.answers.merge(report.answers);
         for (class, count) in report.deliveries {
             *outcome.deliveries.entry(class).or_default() += count;
@@ -317,16 +350,27 @@ fn sum_up(parts: &LoadParts, from: Parts) -> Result<LoadOutcome, Error> {
         outcome.in_flight_peak = outcome.in_flight_peak.max(report.in_flight_peak);
         outcome.target_down |= report.target_down;
         last_end_ns = last_end_ns.max(report.last_end_ns);
-        records.extend(report.attempts.into_iter().map(|record| (record.attempt, record)));
+        records.extend(
+            report
+                .attempts
+                .into_iter()
+                .map(|record| (record.attempt, record)),
+        );
     }
     outcome.setup_failures.truncate(FAILURES_MAX);
-    from.wrong.into_iter().for_each(|wrong| outcome.answers.wrong(wrong));
+    from.wrong
+        .into_iter()
+        .for_each(|wrong| outcome.answers.wrong(wrong));
     outcome.rotations = rotations::cases(plan, from.attempts, &mut records);
     outcome.complete &= !outcome.target_down;
     let start_ns = from.measured.map_or(0, |measured| measured.start_ns);
     let measured_ns = last_end_ns.saturating_sub(start_ns);
     // A phase that ended early is as long as it was.
-    let planned_ns = if outcome.complete { plan.rate().duration_ns } else { 0 };
+    let planned_ns = if outcome.complete {
+        plan.rate().duration_ns
+    } else {
+        0
+    };
     let length = Duration::from_nanos(measured_ns.max(planned_ns));
     outcome.duration_s = length.as_secs_f64();
     if outcome.duration_s > 0.0 {

@@ -52,15 +52,26 @@ impl Timings {
     /// The histogram library refuses the bounds, which are constants here.
     pub fn new() -> Result<Self, hdrhistogram::CreationError> {
         let empty = Histogram::new_with_bounds(LOW_US, HIGH_US, DIGITS)?;
-        Ok(Self { latency: empty.clone(), service_time: empty.clone(), start_delay: empty })
+        Ok(Self {
+            latency: empty.clone(),
+            service_time: empty.clone(),
+            start_delay: empty,
+        })
     }
 
     /// Counts a check-in.
     pub fn record(&mut self, sample: Sample) {
-        let Sample { intended_ns, sent_ns, ended_ns } = sample;
-        self.latency.saturating_record(micros(intended_ns, ended_ns));
-        self.service_time.saturating_record(micros(sent_ns, ended_ns));
-        self.start_delay.saturating_record(micros(intended_ns, sent_ns));
+        let Sample {
+            intended_ns,
+            sent_ns,
+            ended_ns,
+        } = sample;
+        self.latency
+            .saturating_record(micros(intended_ns, ended_ns));
+        self.service_time
+            .saturating_record(micros(sent_ns, ended_ns));
+        self.start_delay
+            .saturating_record(micros(intended_ns, sent_ns));
     }
 
     /// Adds the values of another shard.
@@ -122,7 +133,11 @@ mod tests {
     #[test]
     fn a_late_start_counts_from_its_planned_time() {
         let mut timings = Timings::new().unwrap();
-        timings.record(Sample { intended_ns: 0, sent_ns: 500_000, ended_ns: 700_000 });
+        timings.record(Sample {
+            intended_ns: 0,
+            sent_ns: 500_000,
+            ended_ns: 700_000,
+        });
         assert_eq!(timings.latency().max, 700);
         assert_eq!(timings.service_time().max, 200);
         assert_eq!(timings.start_delay().max, 500);
@@ -133,12 +148,26 @@ mod tests {
         let mut one = Timings::new().unwrap();
         let mut two = Timings::new().unwrap();
         for value in 1..=1_000_u64 {
-            let sample = Sample { intended_ns: 0, sent_ns: 0, ended_ns: value * 1_000 };
-            if value % 2 == 0 { one.record(sample) } else { two.record(sample) }
+            let sample = Sample {
+                intended_ns: 0,
+                sent_ns: 0,
+                ended_ns: value * 1_000,
+            };
+            if value % 2 == 0 {
+                one.record(sample);
+            } else {
+                two.record(sample);
+            }
         }
         one.merge(&two).unwrap();
         assert_eq!(one.count(), 1_000);
-        let Percentiles { p50, p90, p99, p999, max } = one.latency();
+        let Percentiles {
+            p50,
+            p90,
+            p99,
+            p999,
+            max,
+        } = one.latency();
         assert_eq!((p50, p90, p99, p999, max), (500, 900, 990, 999, 1_000));
     }
 
@@ -146,7 +175,11 @@ mod tests {
     fn no_values_and_endless_values_have_bounds() {
         let mut timings = Timings::new().unwrap();
         assert_eq!(timings.latency(), Percentiles::default());
-        timings.record(Sample { intended_ns: 0, sent_ns: 0, ended_ns: u64::MAX });
+        timings.record(Sample {
+            intended_ns: 0,
+            sent_ns: 0,
+            ended_ns: u64::MAX,
+        });
         assert!(timings.latency().max >= HIGH_US);
     }
 }

@@ -51,8 +51,12 @@ pub enum Presence {
 }
 
 impl Presence {
-    const ALL: [Self; 4] =
-        [Self::Connected, Self::Disconnected, Self::TempDisconnected, Self::Gone];
+    const ALL: [Self; 4] = [
+        Self::Connected,
+        Self::Disconnected,
+        Self::TempDisconnected,
+        Self::Gone,
+    ];
 
     fn load(cell: &AtomicU8) -> Self {
         let stored = usize::from(cell.load(Ordering::SeqCst));
@@ -242,7 +246,11 @@ impl PushEndpoint {
     /// One recorded exchange for each status with which requests were refused.
     #[must_use]
     pub fn refused(&self) -> BTreeMap<u16, ExchangeId> {
-        self.shared.refused_seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared
+            .refused_seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn open(&self, device: u64, presence: Presence, owner: Owner) -> PushSlot {
@@ -254,7 +262,11 @@ impl PushEndpoint {
             owner,
         });
         presence.store(&slot.presence);
-        let mut slots = self.shared.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self
+            .shared
+            .slots
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         slots.insert(device, Arc::clone(&slot));
         PushSlot { slot }
     }
@@ -263,7 +275,11 @@ impl PushEndpoint {
 impl PushSlot {
     /// Says from now on that the device is connected, or not.
     pub fn set_connected(&self, connected: bool) {
-        self.set_presence(if connected { Presence::Connected } else { Presence::Disconnected });
+        self.set_presence(if connected {
+            Presence::Connected
+        } else {
+            Presence::Disconnected
+        });
     }
 
     /// Says this of the device from now on.
@@ -286,19 +302,25 @@ impl PushSlot {
     /// Waits until more than `after` pushes were answered `connected`; false when `limit` passed
     /// first. Load devices are never waited for: their shard hears of pushes at once.
     pub async fn woken(&self, after: u64, limit: Duration) -> bool {
-        let Owner::Cohort(cohort) = &self.slot.owner else { return self.wakes() > after };
+        let Owner::Cohort(cohort) = &self.slot.owner else {
+            return self.wakes() > after;
+        };
         let mut woken = cohort.woken.subscribe();
         let reached = woken.wait_for(|wakes| *wakes > after);
-        tokio::time::timeout(limit, reached).await.is_ok_and(|seen| seen.is_ok())
+        tokio::time::timeout(limit, reached)
+            .await
+            .is_ok_and(|seen| seen.is_ok())
     }
 
     /// The pushes to a device of a cohort, in order; empty for a load device.
     #[must_use]
     pub fn pushes(&self) -> Vec<PushSeen> {
         match &self.slot.owner {
-            Owner::Cohort(cohort) => {
-                cohort.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
-            }
+            Owner::Cohort(cohort) => cohort
+                .seen
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
             Owner::Shard(_) => Vec::new(),
         }
     }
@@ -307,7 +329,9 @@ impl PushSlot {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((stream, _peer)) => {
                 let shared = Arc::clone(&shared);
@@ -343,7 +367,10 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Told> {
     let at = shared.clock.now();
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, BODY_MAX).collect().await.map(|body| body.to_bytes());
+    let body = Limited::new(body, BODY_MAX)
+        .collect()
+        .await
+        .map(|body| body.to_bytes());
     let slot = slot_of(shared, head.uri.path());
     let refusal = match (&slot, &body) {
         _ if head.method != hyper::Method::POST => Some(StatusCode::METHOD_NOT_ALLOWED),
@@ -353,7 +380,11 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Told> {
         (Some(_), Ok(_)) if !well_formed(&head.headers) => Some(StatusCode::BAD_REQUEST),
         (Some(_), Ok(_)) => None,
     };
-    let seen = Incomings { at, path: head.uri.path(), body: body.unwrap_or_default() };
+    let seen = Incomings {
+        at,
+        path: head.uri.path(),
+        body: body.unwrap_or_default(),
+    };
     match (refusal, slot) {
         (None, Some(slot)) => {
             let status_wanted = header(&head.headers, "x-wns-requestforstatus")
@@ -382,7 +413,9 @@ fn header<'a>(headers: &'a hyper::HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 fn authorized(shared: &Shared, headers: &hyper::HeaderMap) -> bool {
-    let sent = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let sent = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
     sent == Some(shared.authorization.0.as_str())
 }
 
@@ -413,7 +446,9 @@ fn notify(
         shared.connected.fetch_add(1, Ordering::SeqCst);
     }
     slot.answering(shared, seen, connected, status);
-    let waker = connected.then(|| Waker { slot: Arc::clone(slot) });
+    let waker = connected.then(|| Waker {
+        slot: Arc::clone(slot),
+    });
     let mut response = Response::new(Told { waker });
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -425,7 +460,10 @@ fn notify(
         put("x-wns-msg-id", id);
     }
     if status_wanted && status == StatusCode::OK {
-        put("x-wns-deviceconnectionstatus", HeaderValue::from_static(word));
+        put(
+            "x-wns-deviceconnectionstatus",
+            HeaderValue::from_static(word),
+        );
     }
     response
 }
@@ -434,7 +472,10 @@ fn refuse(shared: &Shared, seen: &Incomings<'_>, status: StatusCode) -> Response
     if shared.refused.fetch_add(1, Ordering::SeqCst) < REFUSED_RECORDED_MAX {
         let exchange = seen.exchange(shared, "push", "unknown", status);
         let id = shared.transcript.record(exchange);
-        let mut refused = shared.refused_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused = shared
+            .refused_seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         refused.entry(status.as_u16()).or_insert(id);
     }
     let mut response = Response::new(Told { waker: None });
@@ -469,7 +510,13 @@ impl Incomings<'_> {
 
 impl Slot {
     /// What is known before the answer leaves.
-    fn answering(&self, shared: &Shared, seen: &Incomings<'_>, connected: bool, status: StatusCode) {
+    fn answering(
+        &self,
+        shared: &Shared,
+        seen: &Incomings<'_>,
+        connected: bool,
+        status: StatusCode,
+    ) {
         match &self.owner {
             Owner::Cohort(cohort) => {
                 let exchange = seen.exchange(shared, cohort.scope, &cohort.name, status);
@@ -478,10 +525,18 @@ impl Slot {
                     answered_connected: connected,
                     exchange: Some(shared.transcript.record(exchange)),
                 };
-                cohort.seen.lock().unwrap_or_else(PoisonError::into_inner).push(push);
+                cohort
+                    .seen
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(push);
             }
             Owner::Shard(wakes) => {
-                let stage = if connected { WakeStage::Answering } else { WakeStage::Absent };
+                let stage = if connected {
+                    WakeStage::Answering
+                } else {
+                    WakeStage::Absent
+                };
                 self.tell(wakes, stage);
             }
         }
@@ -499,7 +554,13 @@ impl Slot {
     }
 
     fn tell(&self, wakes: &mpsc::UnboundedSender<Wake>, stage: WakeStage) {
-        if wakes.send(Wake { device: self.device, stage }).is_err() {
+        if wakes
+            .send(Wake {
+                device: self.device,
+                stage,
+            })
+            .is_err()
+        {
             tracing::debug!(device = self.device, "push after the end of the shard");
         }
     }
@@ -546,7 +607,7 @@ mod tests {
     use super::*;
     use crate::http::{Authority, Connection, Request, path_of};
 
-    const GOOD: [(&'static str, &'static str); 4] = [
+    const GOOD: [(&str, &str); 4] = [
         ("Authorization", "Bearer wake"),
         ("X-WNS-Type", "wns/raw"),
         ("X-WNS-RequestForStatus", "true"),
@@ -554,7 +615,9 @@ mod tests {
     ];
 
     async fn endpoint() -> PushEndpoint {
-        PushEndpoint::start(Clock::start(), "wake".to_owned(), Transcript::default()).await.unwrap()
+        PushEndpoint::start(Clock::start(), "wake".to_owned(), Transcript::default())
+            .await
+            .unwrap()
     }
 
     async fn push(
@@ -565,8 +628,16 @@ mod tests {
     ) -> crate::http::Answer {
         let mut connection = Connection::new(Authority::of_url(uri).unwrap(), Clock::start());
         let body = Bytes::from(vec![b'x'; body]);
-        let request = Request { method, path: path_of(uri), headers, body };
-        connection.send(request, Duration::from_secs(5)).await.unwrap()
+        let request = Request {
+            method,
+            path: path_of(uri),
+            headers,
+            body,
+        };
+        connection
+            .send(request, Duration::from_secs(5))
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
@@ -582,14 +653,31 @@ mod tests {
             slot.set_presence(presence);
             let answer = push(&endpoint.channel_uri(7), "POST", &GOOD, 5).await;
             assert_eq!(answer.status, status, "{presence:?}");
-            assert_eq!(answer.header("x-wns-deviceconnectionstatus"), word, "{presence:?}");
+            assert_eq!(
+                answer.header("x-wns-deviceconnectionstatus"),
+                word,
+                "{presence:?}"
+            );
             assert!(answer.header("x-wns-msg-id").unwrap().len() <= 16);
         }
         assert!(slot.woken(0, Duration::from_secs(5)).await);
         assert_eq!(slot.wakes(), 1);
         assert_eq!(slot.count(), 4);
-        assert_eq!(slot.pushes().iter().filter(|push| push.answered_connected).count(), 1);
-        assert_eq!(endpoint.stats(), PushStats { pushes: 4, connected: 1, refused: 0 });
+        assert_eq!(
+            slot.pushes()
+                .iter()
+                .filter(|push| push.answered_connected)
+                .count(),
+            1
+        );
+        assert_eq!(
+            endpoint.stats(),
+            PushStats {
+                pushes: 4,
+                connected: 1,
+                refused: 0
+            }
+        );
     }
 
     fn with(name: &str, value: &'static str) -> [(&'static str, &'static str); 4] {
@@ -603,13 +691,35 @@ mod tests {
         let known = endpoint.channel_uri(7);
         for (uri, method, headers, body, status) in [
             (known.as_str(), "GET", GOOD, 0, 405),
-            (known.as_str(), "POST", with("Authorization", "Bearer other"), 5, 401),
-            (known.as_str(), "POST", with("X-WNS-Type", "wns/toast"), 5, 400),
-            (known.as_str(), "POST", with("Content-Type", "text/xml"), 5, 400),
+            (
+                known.as_str(),
+                "POST",
+                with("Authorization", "Bearer other"),
+                5,
+                401,
+            ),
+            (
+                known.as_str(),
+                "POST",
+                with("X-WNS-Type", "wns/toast"),
+                5,
+                400,
+            ),
+            (
+                known.as_str(),
+                "POST",
+                with("Content-Type", "text/xml"),
+                5,
+                400,
+            ),
             (known.as_str(), "POST", GOOD, BODY_MAX + 1, 413),
             (&endpoint.channel_uri(8), "POST", GOOD, 5, 404),
         ] {
-            assert_eq!(push(uri, method, &headers, body).await.status, status, "{uri} {method}");
+            assert_eq!(
+                push(uri, method, &headers, body).await.status,
+                status,
+                "{uri} {method}"
+            );
         }
         assert_eq!((slot.count(), slot.wakes()), (0, 0));
         assert!(!slot.woken(0, Duration::ZERO).await);

@@ -1,8 +1,10 @@
 //! A whole run, in order: fleet set up, load and scenarios side by side, logs read, books
 //! balanced, cases judged, report made.
 
-mod audit;
+pub(crate) mod audit;
 mod conclude;
+
+pub(crate) use conclude::{nothing, redactor};
 
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use crate::exit::{Cause, ExitCode};
 use crate::http::{Authority, Connection, Failure, Request, path_of};
 use crate::lab::{Lab, LabParts};
 use crate::ledger::Ledger;
-use crate::limits::HTTP_EXCHANGE;
+use crate::limits::{HTTP_EXCHANGE, Patience};
 use crate::load::{Load, LoadOptions, LoadOutcome, LoadParts, LoadPlan, Progress};
 use crate::push::PushEndpoint;
 use crate::report::Report;
@@ -52,6 +54,15 @@ pub enum Origin {
     External,
 }
 
+impl Origin {
+    pub(crate) const fn patience(&self) -> Patience {
+        match self {
+            Self::BuiltIn { .. } => Patience::BUILT_IN,
+            Self::External => Patience::LONGEST,
+        }
+    }
+}
+
 /// How a run is watched and ended from the outside.
 #[derive(Clone, Debug)]
 pub struct Controls {
@@ -74,17 +85,17 @@ pub struct Outcome {
 
 /// Everything that the parts of a run share.
 #[derive(Debug)]
-struct Ground {
-    target: Target,
-    options: RunOptions,
-    clock: Clock,
-    transcript: Transcript,
-    ledger: Ledger,
-    admin: AdminClient,
-    lab: Lab,
+pub(crate) struct Ground {
+    pub(crate) target: Target,
+    pub(crate) options: RunOptions,
+    pub(crate) clock: Clock,
+    pub(crate) transcript: Transcript,
+    pub(crate) ledger: Ledger,
+    pub(crate) admin: AdminClient,
+    pub(crate) lab: Lab,
     push: PushEndpoint,
     plan: Arc<LoadPlan>,
-    controls: Controls,
+    pub(crate) controls: Controls,
 }
 
 /// What happened, as far as it came.
@@ -117,18 +128,18 @@ pub async fn run(target: Target, options: RunOptions, controls: Controls) -> Out
     let seed = options.load.seed;
     let catalogue = match Catalogue::builtin() {
         Ok(catalogue) => catalogue,
-        Err(error) => return conclude::nothing(seed, error),
+        Err(error) => return nothing(seed, error),
     };
     let ground = match Ground::lay(target, options, controls).await {
         Ok(ground) => ground,
-        Err(error) => return conclude::nothing(seed, error),
+        Err(error) => return nothing(seed, error),
     };
     let happened = ground.happen().await;
     conclude::conclude(&ground, &catalogue, happened).await
 }
 
 impl Ground {
-    async fn lay(
+    pub(crate) async fn lay(
         target: Target,
         mut options: RunOptions,
         controls: Controls,
@@ -143,9 +154,12 @@ impl Ground {
         };
         let admin = AdminClient::new(&target, clock.clone(), transcript.clone(), run_id);
         require_health(&target, &clock).await?;
-        let push =
-            PushEndpoint::start(clock.clone(), options.push_token.clone(), transcript.clone())
-                .await?;
+        let push = PushEndpoint::start(
+            clock.clone(),
+            options.push_token.clone(),
+            transcript.clone(),
+        )
+        .await?;
         let lab = Lab::new(LabParts {
             target: target.clone(),
             clock: clock.clone(),
@@ -186,6 +200,7 @@ impl Ground {
             lab: self.lab.clone(),
             admin: self.admin.clone(),
             ledger: self.ledger.clone(),
+            patience: self.options.origin.patience(),
         };
         happened.usage.note(&self.options.origin, Edge::Before);
         let mut cancelled = self.controls.cancel.clone();
@@ -228,27 +243,33 @@ impl Ground {
             plan: Arc::clone(&self.plan),
             progress: self.controls.progress.clone(),
             cancel: self.controls.cancel.clone(),
+            patience: self.options.origin.patience(),
         }
     }
 }
 
 /// A target that does not answer now was never there: nothing can be said of it.
-async fn require_health(target: &Target, clock: &Clock) -> Result<(), Error> {
+pub(crate) async fn require_health(target: &Target, clock: &Clock) -> Result<(), Error> {
     let url = format!("{}/muster/v1/health", target.control.trim_end_matches('/'));
-    let authority = Authority::of_url(&url)
-        .ok_or_else(|| Error::SetUp(format!("not an http URL: `{url}`")))?;
+    let authority =
+        Authority::of_url(&url).ok_or_else(|| Error::SetUp(format!("not an http URL: `{url}`")))?;
     let mut connection = Connection::new(authority, clock.clone());
-    let request =
-        Request { method: "GET", path: path_of(&url), headers: &[], body: Bytes::new() };
+    let request = Request {
+        method: "GET",
+        path: path_of(&url),
+        headers: &[],
+        body: Bytes::new(),
+    };
     match connection.send(request, HTTP_EXCHANGE).await {
         Ok(answer) if answer.status == 200 => Ok(()),
         Ok(answer) => Err(Error::SetUp(format!(
             "the target is not ready: GET {url} gave status {}",
             answer.status
         ))),
-        Err(Failure::NotSent(cause) | Failure::Unknown(cause)) => {
-            Err(Error::Unreachable { what: format!("GET {url}"), cause })
-        }
+        Err(Failure::NotSent(cause) | Failure::Unknown(cause)) => Err(Error::Unreachable {
+            what: format!("GET {url}"),
+            cause,
+        }),
     }
 }
 
@@ -268,11 +289,13 @@ impl Happened {
 
     fn judge_completeness(&mut self, controls: &Controls) {
         if *controls.cancel.borrow() {
-            self.cut.get_or_insert_with(|| "the run was ended from the outside".to_owned());
+            self.cut
+                .get_or_insert_with(|| "the run was ended from the outside".to_owned());
         }
         if self.load.as_ref().is_some_and(|load| load.target_down) {
             let text = "the target stopped answering during the run".to_owned();
-            self.causes.push(Cause::new(ExitCode::Undetermined, text.clone()));
+            self.causes
+                .push(Cause::new(ExitCode::Undetermined, text.clone()));
             self.cut.get_or_insert(text);
         }
         let errors: Vec<(&str, &Error)> = self

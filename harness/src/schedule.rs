@@ -43,7 +43,11 @@ impl Turns {
     /// The turns of the device at `place` of `devices` devices that take `events` events in turn.
     #[must_use]
     pub const fn new(place: u64, devices: u64, events: u64) -> Self {
-        Self { next: place, stride: if devices == 0 { 1 } else { devices }, events }
+        Self {
+            next: place,
+            stride: if devices == 0 { 1 } else { devices },
+            events,
+        }
     }
 
     /// The next event, if the phase has one left for the device.
@@ -114,11 +118,29 @@ mod tests {
     #[test]
     fn events_are_even_and_fill_the_phase() {
         for (per_1000_s, duration_ns, events, starts) in [
-            (700_000, 10_000_000_000, 7_000, [(0, 0), (1, 1_428_571), (6_999, 9_998_571_428)]),
-            (3_000_000, 20_000_000_000, 60_000, [(0, 0), (3, 1_000_000), (59_999, 19_999_666_666)]),
-            (500, 3_000_000_000, 2, [(0, 0), (1, 2_000_000_000), (1, 2_000_000_000)]),
+            (
+                700_000,
+                10_000_000_000,
+                7_000,
+                [(0, 0), (1, 1_428_571), (6_999, 9_998_571_428)],
+            ),
+            (
+                3_000_000,
+                20_000_000_000,
+                60_000,
+                [(0, 0), (3, 1_000_000), (59_999, 19_999_666_666)],
+            ),
+            (
+                500,
+                3_000_000_000,
+                2,
+                [(0, 0), (1, 2_000_000_000), (1, 2_000_000_000)],
+            ),
         ] {
-            let rate = ConstantRate { per_1000_s, duration_ns };
+            let rate = ConstantRate {
+                per_1000_s,
+                duration_ns,
+            };
             assert_eq!(rate.events(), events);
             for (event, start_ns) in starts {
                 assert_eq!(rate.start_ns(event), start_ns);
@@ -149,8 +171,20 @@ mod tests {
 
     #[test]
     fn books_balance_over_shards() {
-        let mut one = Books { planned: 5, started: 4, not_started: 1, completed: 3, failed: 1 };
-        let two = Books { planned: 2, started: 2, not_started: 0, completed: 2, failed: 0 };
+        let mut one = Books {
+            planned: 5,
+            started: 4,
+            not_started: 1,
+            completed: 3,
+            failed: 1,
+        };
+        let two = Books {
+            planned: 2,
+            started: 2,
+            not_started: 0,
+            completed: 2,
+            failed: 0,
+        };
         assert!(one.balance() && two.balance());
         one.merge(&two);
         assert!(one.balance());
@@ -160,7 +194,10 @@ mod tests {
 
     #[test]
     fn spread_instants_keep_equal_distances() {
-        assert_eq!(spread(4, 8_000).collect::<Vec<_>>(), [1_000, 3_000, 5_000, 7_000]);
+        assert_eq!(
+            spread(4, 8_000).collect::<Vec<_>>(),
+            [1_000, 3_000, 5_000, 7_000]
+        );
         assert_eq!(spread(0, 8_000).count(), 0);
     }
 }

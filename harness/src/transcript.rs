@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use protocol::directory::{CredentialUpload, password_from_base64};
 use protocol::time::UtcMillis;
 use uuid::Uuid;
 
@@ -75,16 +76,45 @@ impl std::fmt::Debug for Exchange {
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     exchanges: Arc<Mutex<Vec<Exchange>>>,
+    /// Bodies of uploads whose exchanges are not kept: their passwords are secrets all the same.
+    uploads: Arc<Mutex<Vec<Box<[u8]>>>>,
 }
 
 impl Transcript {
     /// Most exchanges that are kept; beyond it the newest are dropped and counted by id alone.
     pub const EXCHANGES_MAX: usize = 200_000;
 
+    /// Most uploads that are remembered for the sake of their passwords.
+    pub const UPLOADS_MAX: usize = 1_000_000;
+
+    /// Remembers an upload whose exchange is not kept.
+    pub fn note_upload(&self, body: &[u8]) {
+        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        if uploads.len() < Self::UPLOADS_MAX {
+            uploads.push(body.into());
+        }
+    }
+
+    /// Every password that a device uploaded, as far as the bodies can be read.
+    #[must_use]
+    pub fn passwords(&self) -> Vec<String> {
+        let kept = self.requests(Plane::Directory);
+        let noted = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter()
+            .map(Vec::as_slice)
+            .chain(noted.iter().map(|body| &body[..]))
+            .filter_map(|body| serde_json::from_slice::<CredentialUpload>(body).ok())
+            .filter_map(|upload| password_from_base64(upload.password_base64.expose()))
+            .collect()
+    }
+
     /// Keeps an exchange and names it.
     #[must_use]
     pub fn record(&self, exchange: Exchange) -> ExchangeId {
-        let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut exchanges = self
+            .exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let id = ExchangeId(u64::try_from(exchanges.len()).unwrap_or(u64::MAX));
         if exchanges.len() < Self::EXCHANGES_MAX {
             exchanges.push(exchange);
@@ -95,15 +125,35 @@ impl Transcript {
     /// The bodies sent over a plane, in order.
     #[must_use]
     pub fn requests(&self, plane: Plane) -> Vec<Vec<u8>> {
-        let exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        let exchanges = self
+            .exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let of_plane = exchanges.iter().filter(|exchange| exchange.plane == plane);
         of_plane.map(|exchange| exchange.request.clone()).collect()
+    }
+
+    /// The exchanges that went over a plane, in order.
+    #[must_use]
+    pub fn ids(&self, plane: Plane) -> Vec<ExchangeId> {
+        let exchanges = self
+            .exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let of_plane = (0..).zip(exchanges.iter());
+        of_plane
+            .filter(|(_, exchange)| exchange.plane == plane)
+            .map(|(id, _)| ExchangeId(id))
+            .collect()
     }
 
     /// The exchange with this id, if it was kept.
     #[must_use]
     pub fn exchange(&self, id: ExchangeId) -> Option<Exchange> {
-        let exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        let exchanges = self
+            .exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         exchanges.get(usize::try_from(id.0).ok()?).cloned()
     }
 }

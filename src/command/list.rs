@@ -17,9 +17,10 @@ pub(crate) fn requirements() -> ExitCode {
             return ExitCode::from(SET_UP);
         }
     };
-    for requirement in catalogue.requirements() {
-        let checks: Vec<&str> =
-            checks::of_requirement(&requirement.id).map(|check| check.id).collect();
+    for requirement in catalogue.requirements_of_run() {
+        let checks: Vec<&str> = checks::of_requirement(&requirement.id)
+            .map(|check| check.id)
+            .collect();
         say(&format!(
             "{:<18} {:<6} {} [{}]",
             requirement.id,
@@ -41,4 +42,65 @@ pub(crate) fn faults() -> ExitCode {
         ));
     }
     ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use emulator::DEVICE_FAULTS;
+    use harness::catalogue::LintError;
+    use harness::catalogue::lint::device_check;
+    use harness::dev::DEV_REQUIREMENTS;
+
+    use super::*;
+    use crate::command::conform::all_faults;
+
+    type Pairs = Vec<(String, String)>;
+
+    fn registered() -> Pairs {
+        let checks = checks::CHECKS.iter();
+        let checks = checks.map(|check| (check.id.to_owned(), check.requirement.to_owned()));
+        let device = DEV_REQUIREMENTS.iter();
+        let device = device.map(|id| (device_check(id), (*id).to_owned()));
+        checks.chain(device).collect()
+    }
+
+    fn library() -> Pairs {
+        let core = all_faults().map(|row| (row.name, row.requirement));
+        let device = DEVICE_FAULTS.iter().map(|row| (row.name, row.requirement));
+        let owned = |(name, id): (&str, &str)| (name.to_owned(), id.to_owned());
+        core.chain(device).map(owned).collect()
+    }
+
+    fn borrowed(pairs: &Pairs) -> Vec<(&str, &str)> {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(name, id)| (name.as_str(), id.as_str()))
+            .collect()
+    }
+
+    fn refusals(faults: &Pairs) -> BTreeSet<LintError> {
+        let checks = registered();
+        let catalogue = Catalogue::builtin().unwrap();
+        let errors = catalogue.lint(&borrowed(&checks), &borrowed(faults));
+        errors.into_iter().filter(LintError::is_refusal).collect()
+    }
+
+    #[test]
+    fn catalogue_checks_and_faults_agree() {
+        let refused = refusals(&library());
+        assert!(refused.is_empty(), "{refused:#?}");
+    }
+
+    #[test]
+    fn a_fault_that_goes_is_missed() {
+        let library = library();
+        for gone in 0..library.len() {
+            let mut left = library.clone();
+            let (fault, id) = left.remove(gone);
+            let wanted = LintError::LostFault { id, fault };
+            assert!(refusals(&left).contains(&wanted), "{wanted}");
+        }
+    }
 }

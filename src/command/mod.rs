@@ -1,7 +1,10 @@
 //! One module a subcommand.
 
+pub(crate) mod conform;
+pub(crate) mod explain;
 pub(crate) mod list;
 mod progress;
+pub(crate) mod prove;
 pub(crate) mod run;
 pub(crate) mod serve;
 
@@ -11,7 +14,10 @@ use std::process::ExitCode;
 const SET_UP: u8 = 4;
 
 /// Prints a sentence for people on standard error.
-#[expect(clippy::print_stderr, reason = "errors of the command line go to people")]
+#[expect(
+    clippy::print_stderr,
+    reason = "errors of the command line go to people"
+)]
 fn complain(sentence: &str) {
     eprintln!("muster: {sentence}");
 }

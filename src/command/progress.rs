@@ -41,7 +41,8 @@ async fn lines(progress: Progress, devices: u64) {
 async fn bars(progress: Progress, devices: u64) {
     let bar = Finished(ProgressBar::new(devices));
     let style = ProgressStyle::with_template("{msg:<44} {bar:30} {pos:>8}/{len} {elapsed:>4}");
-    bar.0.set_style(style.unwrap_or_else(|_template| ProgressStyle::default_bar()));
+    bar.0
+        .set_style(style.unwrap_or_else(|_template| ProgressStyle::default_bar()));
     let mut ticks = tokio::time::interval(INTERVAL);
     loop {
         ticks.tick().await;

@@ -1,7 +1,9 @@
 //! `muster run`: starts the built-in core or takes a target from a file, runs, reports.
 
 use std::fs;
+use std::future::Future;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use harness::error::Error;
@@ -23,7 +25,12 @@ use crate::cli::RunArgs;
 
 /// Runs and reports; the exit code is that of the gravest cause.
 pub(crate) fn run(arguments: RunArgs) -> ExitCode {
-    let folder = match arguments.report.as_deref().map(ReportFolder::prepare).transpose() {
+    let folder = match arguments
+        .report
+        .as_deref()
+        .map(ReportFolder::prepare)
+        .transpose()
+    {
         Ok(folder) => folder,
         Err(error) => {
             complain(&error.to_string());
@@ -35,18 +42,25 @@ pub(crate) fn run(arguments: RunArgs) -> ExitCode {
         Err(code) => return code,
     };
     let seed = arguments.seed;
-    let outcome = runtime.block_on(supervise(arguments)).unwrap_or_else(|error| nothing(seed, error));
+    let outcome = runtime
+        .block_on(under_signals(|cancel| carry(arguments, cancel)))
+        .unwrap_or_else(|error| nothing(seed, error));
     // Whatever still waits on a socket is of no interest any more.
     runtime.shutdown_background();
     publish(outcome, folder.as_ref())
 }
 
-/// Watches signals while the run goes on; a signal ends it early and becomes a cause.
-async fn supervise(arguments: RunArgs) -> Result<Outcome, Error> {
+/// Watches signals while the work goes on; a signal ends it early and becomes a cause. The work
+/// gets a receiver that turns true when it shall end.
+pub(super) async fn under_signals<W, F>(work: W) -> Result<Outcome, Error>
+where
+    W: FnOnce(watch::Receiver<bool>) -> F,
+    F: Future<Output = Result<Outcome, Error>>,
+{
     let mut interrupt = watch_signal(SignalKind::interrupt())?;
     let mut terminate = watch_signal(SignalKind::terminate())?;
     let (cancel, cancelled) = watch::channel(false);
-    let run = carry(arguments, cancelled);
+    let run = work(cancelled);
     tokio::pin!(run);
     let signal = tokio::select! {
         outcome = &mut run => return outcome,
@@ -67,25 +81,33 @@ async fn supervise(arguments: RunArgs) -> Result<Outcome, Error> {
     Ok(outcome)
 }
 
+/// The target that a file describes.
+pub(super) fn target_of_file(path: &Path) -> Result<Target, Error> {
+    let line = fs::read_to_string(path)
+        .map_err(|error| Error::SetUp(format!("cannot read `{}`: {error}", path.display())))?;
+    Target::parse(&line)
+}
+
 /// The run itself, with its core where it needs one.
 async fn carry(arguments: RunArgs, cancel: watch::Receiver<bool>) -> Result<Outcome, Error> {
     let (core, target) = match &arguments.target_json {
-        Some(path) => {
-            let line = fs::read_to_string(path).map_err(|error| {
-                Error::SetUp(format!("cannot read `{}`: {error}", path.display()))
-            })?;
-            (None, Target::parse(&line)?)
-        }
+        Some(path) => (None, target_of_file(path)?),
         None => {
             let (core, target) = CoreChild::start(&core_options(&arguments)).await?;
-            progress::line(&format!("core process {}, listening at {}", core.pid(), target.manage));
+            progress::line(&format!(
+                "core process {}, listening at {}",
+                core.pid(),
+                target.manage
+            ));
             (Some(core), target)
         }
     };
-    let origin = core.as_ref().map_or(Origin::External, |core| Origin::BuiltIn {
-        pid: core.pid(),
-        fault: fault_name(&arguments),
-    });
+    let origin = core
+        .as_ref()
+        .map_or(Origin::External, |core| Origin::BuiltIn {
+            pid: core.pid(),
+            fault: fault_name(&arguments),
+        });
     let progress = Progress::default();
     let shown = tokio::spawn(progress::show(progress.clone(), arguments.devices));
     let options = RunOptions {
@@ -106,12 +128,17 @@ fn core_options(arguments: &RunArgs) -> CoreOptions {
         seed: arguments.seed,
         fault: fault_name(arguments),
         push_token: arguments.push_token.clone(),
+        virtual_clock: false,
+        null: None,
     }
 }
 
 fn fault_name(arguments: &RunArgs) -> Option<&'static str> {
     let fault = arguments.fault?;
-    FAULTS.iter().find(|row| row.fault == fault).map(|row| row.name)
+    FAULTS
+        .iter()
+        .find(|row| row.fault == fault)
+        .map(|row| row.name)
 }
 
 fn load_options(arguments: &RunArgs) -> LoadOptions {
@@ -132,14 +159,18 @@ fn watch_signal(kind: SignalKind) -> Result<Signal, Error> {
 }
 
 /// A run that ended before it had anything to report.
-fn nothing(seed: u64, error: Error) -> Outcome {
+pub(super) fn nothing(seed: u64, error: Error) -> Outcome {
     let footer = Footer::incomplete(error.to_string());
     let causes = vec![Cause::from(error)];
-    Outcome { report: Report::new(seed, &causes, footer), evidence: Vec::new(), causes }
+    Outcome {
+        report: Report::new(seed, &causes, footer),
+        evidence: Vec::new(),
+        causes,
+    }
 }
 
 /// Writes the folder, then the text: a folder that cannot be written changes the outcome.
-fn publish(mut outcome: Outcome, folder: Option<&ReportFolder>) -> ExitCode {
+pub(super) fn publish(mut outcome: Outcome, folder: Option<&ReportFolder>) -> ExitCode {
     if let Some(folder) = folder
         && let Err(error) = folder.write(&outcome.report, &outcome.evidence)
     {
@@ -153,7 +184,10 @@ fn publish(mut outcome: Outcome, folder: Option<&ReportFolder>) -> ExitCode {
     let stdout = std::io::stdout();
     let style = Style::detect(&stdout);
     let mut out = BufWriter::new(stdout.lock());
-    if text::write(&outcome.report, style, &mut out).and_then(|()| out.flush()).is_err() {
+    if text::write(&outcome.report, style, &mut out)
+        .and_then(|()| out.flush())
+        .is_err()
+    {
         tracing::debug!("standard output is closed");
     }
     ExitCode::from(outcome.report.exit_code)

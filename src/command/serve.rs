@@ -11,7 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{SET_UP, complain, runtime, say};
 use crate::cli::ServeArgs;
-use crate::serve::{Options, Server};
+use crate::serve::null::{Null, NullServer};
+use crate::serve::{Description, Options, Server};
 
 /// Exit codes after a signal: 128 and its number.
 const INTERRUPTED: u8 = 130;
@@ -23,10 +24,12 @@ pub(crate) fn serve(arguments: ServeArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
-    let code = runtime.block_on(start(arguments)).unwrap_or_else(|sentence| {
-        complain(&sentence);
-        ExitCode::from(SET_UP)
-    });
+    let code = runtime
+        .block_on(start(arguments))
+        .unwrap_or_else(|sentence| {
+            complain(&sentence);
+            ExitCode::from(SET_UP)
+        });
     // A read of standard input may still be waiting on its thread: not waited for.
     runtime.shutdown_background();
     code
@@ -41,9 +44,21 @@ async fn start(arguments: ServeArgs) -> Result<ExitCode, String> {
     };
     let mut interrupt = watch(SignalKind::interrupt())?;
     let mut terminate = watch(SignalKind::terminate())?;
+    let crashes = arguments.null == Some(Null::CrashOnRotate);
+    if let Some(null) = arguments.null.filter(|_| !crashes) {
+        let server = NullServer::bind(null, arguments.listen).await?;
+        print(server.description(), arguments.json)?;
+        return Ok(tokio::select! {
+            () = server.run() => ExitCode::SUCCESS,
+            () = input_closed(), if arguments.exit_with_stdin => ExitCode::SUCCESS,
+            _ = interrupt.recv() => ExitCode::from(INTERRUPTED),
+            _ = terminate.recv() => ExitCode::from(TERMINATED),
+        });
+    }
     let server = Server::bind(Options {
         listen: arguments.listen,
         push_token: arguments.push_token,
+        crash_on_rotate: crashes,
         core: Config {
             seed,
             urls: Urls::default(),
@@ -55,7 +70,7 @@ async fn start(arguments: ServeArgs) -> Result<ExitCode, String> {
         },
     })
     .await?;
-    print(&server, arguments.json)?;
+    print(server.description(), arguments.json)?;
     Ok(tokio::select! {
         () = server.run() => ExitCode::SUCCESS,
         () = input_closed(), if arguments.exit_with_stdin => ExitCode::SUCCESS,
@@ -64,13 +79,13 @@ async fn start(arguments: ServeArgs) -> Result<ExitCode, String> {
     })
 }
 
-fn print(server: &Server, json: bool) -> Result<(), String> {
+fn print(description: &Description, json: bool) -> Result<(), String> {
     if json {
-        let line = serde_json::to_string(server.description())
+        let line = serde_json::to_string(description)
             .map_err(|error| format!("cannot print the description: {error}"))?;
         say(&line);
     } else {
-        for line in server.description().lines() {
+        for line in description.lines() {
             say(&line);
         }
     }

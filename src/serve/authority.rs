@@ -1,11 +1,11 @@
 //! The core's certificate authority: one self-signed P-256 root, made anew at each start.
 
+use protocol::time::UtcMillis;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, SerialNumber, SubjectPublicKeyInfo,
 };
 use reference::{CertificateAuthority, CertificateError, IssueRequest};
-use protocol::time::UtcMillis;
 use time::{Duration, OffsetDateTime};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer;
@@ -24,7 +24,6 @@ const OID_P256: &str = "1.2.840.10045.3.1.7";
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     root_der: Vec<u8>,
-    last_serial: u64,
 }
 
 impl Authority {
@@ -44,20 +43,18 @@ impl Authority {
         Ok(Self {
             root_der: root.der().to_vec(),
             issuer: Issuer::new(params, key),
-            last_serial: 0,
         })
     }
 
     fn sign(
-        &mut self,
+        &self,
         now: UtcMillis,
         key: &SubjectPublicKeyInfo,
         request: &IssueRequest<'_>,
     ) -> Result<Vec<u8>, rcgen::Error> {
-        self.last_serial += 1;
         let mut params = CertificateParams::new(Vec::<String>::new())?;
         params.distinguished_name = common_name(request.common_name);
-        params.serial_number = Some(SerialNumber::from(self.last_serial));
+        params.serial_number = Some(SerialNumber::from(request.serial));
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.not_before = instant(now);
@@ -72,7 +69,7 @@ impl CertificateAuthority for Authority {
     }
 
     fn issue(
-        &mut self,
+        &self,
         now: UtcMillis,
         request: &IssueRequest<'_>,
     ) -> Result<Vec<u8>, CertificateError> {

@@ -111,6 +111,9 @@ async fn answer(
         return closing(bare(StatusCode::BAD_REQUEST));
     };
     phase.serving();
+    if shared.crash_on_rotate && path.ends_with("/rotateLocalAdminPassword") {
+        std::process::abort();
+    }
     let header = |name: &HeaderName| text(&head.headers, name);
     let response = shared
         .serve(&HttpRequest {
@@ -127,7 +130,11 @@ async fn answer(
         })
         .await;
     let response = dress(response);
-    if complete { response } else { closing(response) }
+    if complete {
+        response
+    } else {
+        closing(response)
+    }
 }
 
 /// The body, or its first `limit + 1` bytes: one byte too many is what tells the core that the

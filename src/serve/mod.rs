@@ -6,6 +6,7 @@
 mod authority;
 mod connection;
 mod io;
+pub(crate) mod null;
 mod push;
 mod route;
 
@@ -31,6 +32,8 @@ pub(crate) struct Options {
     pub listen: SocketAddr,
     /// Bearer token that goes with pushes.
     pub push_token: String,
+    /// End the process at the first request for a rotation.
+    pub crash_on_rotate: bool,
     /// Everything the core decides by; its URLs are filled in once the port is known.
     pub core: Config,
 }
@@ -60,6 +63,7 @@ struct Shared {
     core: Mutex<Core>,
     clock: WallClock,
     pushes: Pushes,
+    crash_on_rotate: bool,
 }
 
 /// Wall time that never steps back: the time of the start plus a monotonic clock.
@@ -93,12 +97,13 @@ impl Server {
         let authority = authority::Authority::new(clock.now())
             .map_err(|error| format!("cannot make the certificate authority: {error}"))?;
         let pushes = Pushes::new(options.push_token);
-        let core = Core::new(options.core, Box::new(authority));
+        let core = Core::new(options.core, Arc::new(authority));
         let description = Description::new(&base, core.tokens());
         let shared = Arc::new(Shared {
             core: Mutex::new(core),
             clock,
             pushes,
+            crash_on_rotate: options.crash_on_rotate,
         });
         Ok(Self {
             listener,
@@ -149,7 +154,7 @@ impl Description {
         let tokens = self
             .tokens
             .iter()
-            .map(|(actor, token)| format!("token {actor:<22} {token}"));
+            .map(|(actor, token)| format!("{actor:<28} {token}"));
         planes.chain(tokens).collect()
     }
 }

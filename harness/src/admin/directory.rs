@@ -132,7 +132,15 @@ impl Actor {
         self.list("/v1.0/directory/deviceLocalCredentials").await
     }
 
-    /// The same with `$select=credentials`: the password, which is audited. The caller opened the
+    /// The same list with every member of its elements, also those that no element should have.
+    ///
+    /// # Errors
+    /// No answer, or no end of pages.
+    pub async fn credentials_as_listed(&self) -> Result<Reply<Vec<serde_json::Value>>, Error> {
+        self.list("/v1.0/directory/deviceLocalCredentials").await
+    }
+
+    /// The credential of one device with `$select=credentials`: the password, which is audited. The caller opened the
     /// operation and settles it.
     ///
     /// # Errors

@@ -7,6 +7,8 @@ pub mod audit;
 mod device;
 mod directory;
 mod policy;
+pub mod task;
+mod tenant;
 mod url;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Policies that give one setting different values.
 
+use std::collections::BTreeMap;
+
 use protocol::graph::report::PolicyState;
 use protocol::laps_csp::{Leaf, Value};
 
@@ -120,12 +122,10 @@ pub struct ResolutionCase {
     pub stale_conflicts: usize,
     /// Rows of the conflict summary that name one of the policies.
     pub summary_rows: usize,
-    /// The setting that clashed.
-    pub leaf: Leaf,
-    /// The value the device must hold.
-    pub expected: Value,
-    /// The value it holds, from the writes it acknowledged; `None` when it holds none.
-    pub held: Option<Value>,
+    /// The settings of the policies that still reach the device: what it must hold.
+    pub expected: BTreeMap<Leaf, Value>,
+    /// What it holds, from the writes it acknowledged.
+    pub held: BTreeMap<Leaf, Value>,
     /// The session came to its proper end.
     pub complete: bool,
     /// The session and the reads.

@@ -4,12 +4,32 @@
 //! No case holds a password: scenarios compare and keep the outcome.
 
 mod access;
+mod action;
+mod backup;
+mod choice;
+mod clash;
 mod conflict;
 mod credential;
+mod log;
 mod policy;
+mod reach;
+mod record;
+mod reported;
+mod rights;
 mod rotation;
+mod together;
+mod wire;
 
 pub use access::{AccessCase, Attempt, Guarded};
+pub use action::{
+    ActionCase, EndingCase, ListCase, Look, Moment, OverlapCase, RowSeen, WatchKind,
+    WatchedRotation,
+};
+pub use backup::{
+    BackupCase, BackupSituation, BackupTimesCase, DirectoryCase, ForeignUploadCase, QuietCase,
+};
+pub use choice::{ChoiceCase, ChoiceSeen, Question};
+pub use clash::{ClashCase, ClashKind, ClashSessionCase, SettingReport, SeveralCase};
 pub use conflict::{
     ConflictCheckInCase, ConflictKind, ConflictReportCase, PolicyReport, PolicyRole, Remedy,
     ResolutionCase,
@@ -18,10 +38,23 @@ pub use credential::{
     AdViewCase, AdViewKind, BackupShown, CredentialViewCase, ExplicitRead, MetadataRead,
     ScheduleCase, ViewAuditCase,
 };
+pub use log::{EventCase, EventFacts, LogCase, PolicyEventsCase, Quiet, SilentCase, UpdateCase};
 pub use policy::{DeliveryCase, MisfitCase, MisfitKind, UnprocessedCase, WriteSeen};
+pub use reach::{
+    CadenceCase, EarlyVisitCase, LateDeliveryCase, NotifyCase, PolicyBodyCase, ReachCase,
+    SteadyCase, UserPolicyCase, UserQuestion,
+};
+pub use record::{CurrentPassword, DeletedDevice, RecordCase};
+pub use reported::{RefusedSettingCase, ReportCase, StatesCase, SummaryCase, TooOldCase};
+pub use rights::{RightsCase, Standing};
 pub use rotation::{
     ActionSeen, AttemptAuditCase, AttemptClass, BooksCase, BulkCase, BulkDevice, BulkSync,
     ComebackCase, RotationCase,
+};
+pub use together::{Aim, OddBulkCase, SingleSeen, SinglesCase, TogetherCase};
+pub use wire::{
+    AgeCase, AnswerForm, CommandForm, CommandKind, FailedAtomicCase, ItemForm, OldBuildCase,
+    SettingSeen, WireCase,
 };
 
 pub use crate::model::WrongAnswer;
@@ -66,6 +99,28 @@ pub enum Case {
     Access(AccessCase),
     /// A policy that a device takes and that cannot lead to a backup.
     Misfit(MisfitCase),
+    /// Rotations watched step by step, beside each other, in lists.
+    Action(ActionCase),
+    /// A choice that must be the same for every device.
+    Choice(ChoiceCase),
+    /// Stored passwords after rotations, and after the end of their device.
+    Record(RecordCase),
+    /// Events of the audit logs.
+    Log(LogCase),
+    /// Actors with some rights and without others.
+    Rights(RightsCase),
+    /// Rotations of several devices at once.
+    Together(TogetherCase),
+    /// The form of management answers, and settings that a device does not take.
+    Wire(WireCase),
+    /// Policies on their way to devices and users.
+    Reach(ReachCase),
+    /// Several policies on one device.
+    Several(SeveralCase),
+    /// What the directory takes and shows.
+    Directory(DirectoryCase),
+    /// What is reported of policies.
+    Report(ReportCase),
     /// An answer of the load that was not what it had to be.
     WrongAnswer(WrongAnswer),
 }

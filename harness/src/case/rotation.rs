@@ -5,7 +5,7 @@ use protocol::graph::action::ActionState;
 use protocol::time::UtcTicks;
 use uuid::Uuid;
 
-use crate::ledger::{Books, Interval, OpId};
+use crate::ledger::{Books, Interval, OpId, OpKind};
 use crate::transcript::ExchangeId;
 
 /// A manual rotation of one device, from the request to the end of what it caused.
@@ -37,6 +37,9 @@ pub struct RotationCase {
     pub backups: u32,
     /// The device holds another password than before.
     pub password_changed: bool,
+    /// A read of the password afterwards showed the one that the device holds; `None` when it was
+    /// not read.
+    pub password_shown: Option<bool>,
     /// Whole hours from the request to the expiry of the password, by the device's clock.
     pub hours_to_expiry: i64,
     /// It happened under load.
@@ -160,6 +163,8 @@ pub struct AttemptAuditCase {
 /// The books of the whole run.
 #[derive(Clone, Debug)]
 pub struct BooksCase {
+    /// Whose books: rotations or reads of passwords.
+    pub kind: OpKind,
     /// The books.
     pub books: Books,
     /// What belongs to the operations that do not balance, as far as it is known.

@@ -2,6 +2,7 @@
 
 use super::{Breach, Check, finding};
 use crate::case::{AttemptAuditCase, AttemptClass, BooksCase, Case, ViewAuditCase};
+use crate::ledger::OpKind;
 use crate::verdict::Finding;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -27,13 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "audit.rotate.books",
         requirement: "REQ-AUDIT-004",
         source: "S17",
-        judge: |case| {
-            if let Case::Books(case) = case {
-                Some(books_balance(case))
-            } else {
-                None
-            }
-        },
+        judge: |case| books(case, OpKind::Rotation).map(|case| books_balance(case, UNDER_LOAD)),
     },
     Check {
         id: "audit.view.each-read",
@@ -47,7 +42,26 @@ pub(super) const CHECKS: &[Check] = &[
             }
         },
     },
+    Check {
+        id: "audit.view.books",
+        requirement: "REQ-AUDIT-005",
+        source: "S12",
+        judge: |case| books(case, OpKind::Recover).map(|case| books_balance(case, READS)),
+    },
 ];
+
+const UNDER_LOAD: &str =
+    "under load every attempt leaves its event: none lost, none twice, none without an attempt";
+const READS: &str =
+    "every read of a password leaves its event: none lost, none twice, none without a read";
+
+fn books(case: &Case, kind: OpKind) -> Option<&BooksCase> {
+    if let Case::Books(case) = case {
+        (case.kind == kind).then_some(case)
+    } else {
+        None
+    }
+}
 
 fn attempt(case: &Case, class: AttemptClass) -> Option<&AttemptAuditCase> {
     if let Case::AttemptAudit(case) = case {
@@ -81,7 +95,7 @@ fn one_event(case: &AttemptAuditCase) -> Finding {
     )
 }
 
-fn books_balance(case: &BooksCase) -> Finding {
+fn books_balance(case: &BooksCase, required: &str) -> Finding {
     let books = &case.books;
     if books.expected_low == 0 || books.undetermined() {
         return Finding::NotArmed;
@@ -111,11 +125,7 @@ fn books_balance(case: &BooksCase) -> Finding {
             ),
         )
     });
-    finding(
-        breach,
-        "under load every attempt leaves its event: none lost, none twice, none without an attempt",
-        &case.exchanges,
-    )
+    finding(breach, required, &case.exchanges)
 }
 
 fn each_read(case: &ViewAuditCase) -> Finding {

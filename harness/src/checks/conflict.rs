@@ -271,7 +271,7 @@ fn resolved(case: &ResolutionCase) -> Finding {
         .or_else(|| wrong_value(case));
     finding(
         breach,
-        "after the clash is ended and the device checked in, it holds the value that is left, the policies are compliant and no conflict is shown",
+        "after the clash is ended and the device checked in, it holds every value that is left, the policies are compliant and no conflict is shown",
         &case.exchanges,
     )
 }
@@ -297,23 +297,19 @@ fn not_compliant(policy: &PolicyReport) -> Option<Breach> {
 }
 
 fn wrong_value(case: &ResolutionCase) -> Option<Breach> {
-    let ResolutionCase {
-        leaf,
-        expected,
-        held,
-        ..
-    } = case;
-    match held {
-        Some(held) if held == expected => None,
-        Some(held) => Some(Breach::new(
-            "wrong-value-after-resolution",
-            format!("the device holds {leaf} `{held}` instead of `{expected}`"),
-        )),
-        None => Some(Breach::new(
-            "not-delivered-after-resolution",
-            format!("the device was not sent {leaf}, which must be `{expected}`"),
-        )),
-    }
+    case.expected
+        .iter()
+        .find_map(|(leaf, expected)| match case.held.get(leaf) {
+            Some(held) if held == expected => None,
+            Some(held) => Some(Breach::new(
+                "wrong-value-after-resolution",
+                format!("the device holds {leaf} `{held}` instead of `{expected}`"),
+            )),
+            None => Some(Breach::new(
+                "not-delivered-after-resolution",
+                format!("the device was not sent {leaf}, which must be `{expected}`"),
+            )),
+        })
 }
 
 fn state_text(state: Option<&PolicyState>) -> String {

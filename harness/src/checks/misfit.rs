@@ -34,7 +34,9 @@ fn taken_without_error(case: &MisfitCase) -> Finding {
         .device_state
         .as_ref()
         .is_some_and(|state| *state != PolicyState::Unknown);
-    if !case.delivered || !case.twin || !known {
+    // Settings that are in error instead of being sent are no reason not to judge.
+    let in_error = case.device_state == Some(PolicyState::Error);
+    if !(case.delivered || in_error) || !case.twin || !known {
         return Finding::NotArmed;
     }
     let states = [

@@ -3,17 +3,28 @@
 //! Checks are pure. They know `protocol`'s types, the cases and the verdict types, never a device's
 //! inside. Numbers from the specification stand in them as literals, with their source.
 
+mod action;
 mod assign;
 mod audit;
 mod bulk;
+mod choice;
 mod conflict;
+mod directory;
+mod log;
 mod misfit;
 mod rbac;
+mod reach;
+mod record;
+mod report;
+mod rights;
 mod rotate;
 mod schedule;
+mod several;
 #[cfg(test)]
 mod tests;
+mod together;
 mod view;
+mod wire;
 
 use std::collections::BTreeMap;
 
@@ -37,7 +48,7 @@ pub struct Check {
 /// Every check, in the order of the areas.
 pub const CHECKS: [Check; COUNT] = joined();
 
-const AREAS: [&[Check]; 9] = [
+const AREAS: [&[Check]; 20] = [
     assign::CHECKS,
     conflict::CHECKS,
     schedule::CHECKS,
@@ -47,6 +58,17 @@ const AREAS: [&[Check]; 9] = [
     audit::CHECKS,
     rbac::CHECKS,
     misfit::CHECKS,
+    action::CHECKS,
+    choice::CHECKS,
+    record::CHECKS,
+    log::CHECKS,
+    rights::CHECKS,
+    together::CHECKS,
+    wire::CHECKS,
+    reach::CHECKS,
+    several::CHECKS,
+    directory::CHECKS,
+    report::CHECKS,
 ];
 
 const COUNT: usize = {

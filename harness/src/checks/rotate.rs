@@ -94,6 +94,17 @@ fn each_rotation(case: &Case) -> Option<&RotationCase> {
         | Case::Books(_)
         | Case::Access(_)
         | Case::Misfit(_)
+        | Case::Action(_)
+        | Case::Choice(_)
+        | Case::Record(_)
+        | Case::Log(_)
+        | Case::Rights(_)
+        | Case::Together(_)
+        | Case::Wire(_)
+        | Case::Reach(_)
+        | Case::Several(_)
+        | Case::Directory(_)
+        | Case::Report(_)
         | Case::WrongAnswer(_) => None,
     }
 }
@@ -162,10 +173,16 @@ fn not_carried_out(case: &RotationCase, status: u16) -> Option<Breach> {
             format!("{device}: no new password in the directory"),
         ));
     }
-    (!has_state(case, &ActionState::Done)).then(|| {
-        Breach::new(
+    if !has_state(case, &ActionState::Done) {
+        return Some(Breach::new(
             "not-done",
             format!("{device}: the action is {}", state_text(case)),
+        ));
+    }
+    (case.password_shown == Some(false)).then(|| {
+        Breach::new(
+            "new-password-not-shown",
+            format!("{device}: the directory does not show the password that the device holds"),
         )
     })
 }
@@ -197,10 +214,18 @@ fn fails_unbacked(case: &RotationCase) -> Finding {
         );
     let breach = (!unsupported)
         .then(|| not_failed(case, "not-failed-without-backup"))
-        .flatten();
+        .flatten()
+        .or_else(|| {
+            (case.execs > 0).then(|| {
+                Breach::new(
+                    "exec-without-backup",
+                    format!("{}: {} Exec", case.device, case.execs),
+                )
+            })
+        });
     finding(
         breach,
-        "the rotation of a device that was never backed up ends as failed",
+        "the rotation of a device that was never backed up ends as failed, and the device gets no Exec",
         &case.exchanges,
     )
 }

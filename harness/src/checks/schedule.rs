@@ -169,8 +169,12 @@ fn not_shown(backup: &BackupShown) -> Option<Breach> {
             ),
         ));
     }
-    let last = shown.last.filter(|_| shown.status.is_some())?;
-    (last != backup.at).then(|| {
+    // Not looked at: of several backups at once only the last can be shown.
+    shown.status?;
+    (shown.last != Some(backup.at)).then(|| {
+        let last = shown
+            .last
+            .map_or_else(|| "nothing".to_owned(), |last| last.to_string());
         Breach::new(
             "backup-not-shown",
             format!(

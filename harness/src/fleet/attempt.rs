@@ -62,7 +62,11 @@ impl State {
         };
         let place = self.attempts.len();
         let Some(slot) = self.slots.get_mut(local) else {
-            return Begun { ready: false, backed_up: false, hours_to_expiry: 0 };
+            return Begun {
+                ready: false,
+                backed_up: false,
+                hours_to_expiry: 0,
+            };
         };
         let begun = Begun {
             ready: slot.ready(begin.kind),
@@ -91,13 +95,19 @@ impl State {
 
     /// Takes note of the answer to a request. True when nothing more is to come of it.
     pub(super) fn posted(&mut self, local: usize, status: Option<u16>) -> bool {
-        let Some(belief) = self.slots.get_mut(local).and_then(|slot| slot.belief.as_mut()) else {
+        let Some(belief) = self
+            .slots
+            .get_mut(local)
+            .and_then(|slot| slot.belief.as_mut())
+        else {
             return true;
         };
         match (belief.rotation(), status) {
             (Rotation::Refused(_) | Rotation::Told | Rotation::None, _) => true,
             // A refused request makes no action (contract 5).
-            (Rotation::Requested | Rotation::Due, Some(status)) if !(200..300).contains(&status) => {
+            (Rotation::Requested | Rotation::Due, Some(status))
+                if !(200..300).contains(&status) =>
+            {
                 belief.settle_rotation();
                 true
             }
@@ -127,7 +137,9 @@ impl State {
 
     /// Fills in what is known of the former attempt of a device before another begins.
     pub(super) fn close_attempt(&mut self, local: usize) {
-        let Some(slot) = self.slots.get(local) else { return };
+        let Some(slot) = self.slots.get(local) else {
+            return;
+        };
         if let Some(attempt) = slot.attempt.and_then(|place| self.attempts.get_mut(place)) {
             attempt.close(slot);
         }
@@ -146,7 +158,10 @@ impl AttemptRecord {
 impl Slot {
     fn ready(&self, kind: AttemptKind) -> bool {
         // While a session has the device its password cannot be looked at: another moment will do.
-        let settled = self.belief.as_ref().is_some_and(crate::model::Belief::settled)
+        let settled = self
+            .belief
+            .as_ref()
+            .is_some_and(crate::model::Belief::settled)
             && self.device.is_some();
         match kind {
             AttemptKind::Online | AttemptKind::Offline => settled && self.expires.is_some(),
@@ -156,7 +171,8 @@ impl Slot {
 
     fn hours_to_expiry(&self, now: UtcMillis) -> i64 {
         let ticks = |expires: UtcTicks| expires.as_ticks() - now.ticks().as_ticks();
-        self.expires.map_or(0, |expires| ticks(expires) / HOUR_TICKS)
+        self.expires
+            .map_or(0, |expires| ticks(expires) / HOUR_TICKS)
     }
 }
 

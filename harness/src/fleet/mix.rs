@@ -10,7 +10,9 @@ pub struct Mix {
 
 impl Mix {
     /// The default fleet: mostly Entra joined and hybrid, some of each other kind.
-    pub const DEFAULT: Self = Self { percent: [50, 30, 5, 10, 5] };
+    pub const DEFAULT: Self = Self {
+        percent: [50, 30, 5, 10, 5],
+    };
 
     /// Shares in the order of [`JoinType::ALL`]; `None` when they do not add up to 100.
     #[must_use]
@@ -49,9 +51,11 @@ impl std::str::FromStr for Mix {
                 .split_once('=')
                 .ok_or_else(|| format!("`{part}` is not of the form NAME=PERCENT"))?;
             let place = NAMES.iter().position(|known| *known == name.trim());
-            let slot = place.and_then(|place| percent.get_mut(place)).ok_or_else(|| {
-                format!("`{name}` is no join state; known are {}", NAMES.join(", "))
-            })?;
+            let slot = place
+                .and_then(|place| percent.get_mut(place))
+                .ok_or_else(|| {
+                    format!("`{name}` is no join state; known are {}", NAMES.join(", "))
+                })?;
             let share = share
                 .trim()
                 .parse::<u8>()
@@ -119,7 +123,10 @@ mod tests {
     fn a_mix_reads_as_the_command_line_writes_it() {
         let default = "entra=50,hybrid=30,registered=5,domain=10,none=5".parse();
         assert_eq!(default, Ok(Mix::DEFAULT));
-        assert_eq!("none=40,entra=60".parse(), Ok(Mix::new([60, 0, 0, 0, 40]).unwrap()));
+        assert_eq!(
+            "none=40,entra=60".parse(),
+            Ok(Mix::new([60, 0, 0, 0, 40]).unwrap())
+        );
         for (text, names) in [
             ("entra=50,hybrid=30", "80"),
             ("entra=50,azure=50", "`azure`"),

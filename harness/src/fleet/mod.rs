@@ -73,8 +73,14 @@ pub enum Phase {
 }
 
 impl Phase {
-    const ALL: [Self; 6] =
-        [Self::Register, Self::Group, Self::Enroll, Self::Measure, Self::Drain, Self::Done];
+    const ALL: [Self; 6] = [
+        Self::Register,
+        Self::Group,
+        Self::Enroll,
+        Self::Measure,
+        Self::Drain,
+        Self::Done,
+    ];
 }
 
 /// The counts of a [`Progress`] at one moment.
@@ -118,7 +124,9 @@ impl Progress {
 
     pub(crate) fn enter(&self, phase: Phase) {
         let place = Phase::ALL.iter().position(|one| *one == phase).unwrap_or(0);
-        self.counts.phase.store(u64::try_from(place).unwrap_or(0), Ordering::Relaxed);
+        self.counts
+            .phase
+            .store(u64::try_from(place).unwrap_or(0), Ordering::Relaxed);
     }
 
     pub(crate) fn plan(&self, check_ins: u64) {
@@ -210,7 +218,12 @@ pub(crate) fn place(device: u32, shards: usize) -> (usize, usize) {
 impl Fleet {
     /// Starts the threads; no device does anything yet.
     pub(crate) fn start(context: &Context) -> Result<Self, Error> {
-        let shards = context.plan.options().shards.unwrap_or_else(default_shards).max(1);
+        let shards = context
+            .plan
+            .options()
+            .shards
+            .unwrap_or_else(default_shards)
+            .max(1);
         let mut handles = Vec::new();
         for shard in 0..shards {
             let (orders, receiver) = mpsc::unbounded_channel();
@@ -219,7 +232,10 @@ impl Fleet {
                 .name(format!("shard-{shard}"))
                 .spawn(move || shard::run(context, (shard, shards), receiver))
                 .map_err(|error| Error::SetUp(format!("thread of shard {shard}: {error}")))?;
-            handles.push(Handle { orders, thread: Some(thread) });
+            handles.push(Handle {
+                orders,
+                thread: Some(thread),
+            });
         }
         Ok(Self { shards: handles })
     }
@@ -283,5 +299,7 @@ fn dead() -> Error {
 
 /// One shard a core, at least 2 and at most 4: more than that starves the target beside us.
 fn default_shards() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
+    std::thread::available_parallelism()
+        .map_or(2, usize::from)
+        .clamp(2, 4)
 }

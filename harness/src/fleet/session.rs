@@ -5,18 +5,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use emulator::{Device, Endpoint, Event, Failure, Response, SessionCause, Transmit};
+use emulator::{Device, Endpoint, Event, Response, SessionCause, Transmit};
 use protocol::directory::CredentialUpload;
 use protocol::enrollment::{AuthPolicy, Request, decode_request};
-use protocol::syncml::{Limits, decode};
+use protocol::syncml::{Limits, Message, decode};
 use protocol::time::UtcMillis;
 
 use super::shard::{Shard, State};
 use super::wire;
-use crate::http::{Answer, path_of};
+use crate::http::{Answer, Failure as Unsent, path_of};
 use crate::metrics::Sample;
 use crate::model::{
-    Belief, Http, WrongAnswer, check_directory, check_discovery, check_policies, check_token,
+    Belief, Expectation, Http, WrongAnswer, check_directory, check_discovery, check_policies,
+    check_token,
 };
 use crate::transcript::{Exchange, ExchangeId};
 
@@ -42,8 +43,10 @@ pub(super) enum Cause {
 pub(super) struct Driven {
     /// The target ended it in the ordinary way, and everything that followed was answered.
     pub(super) complete: bool,
-    /// When the first request was sent; 0 when none was.
-    sent_ns: u64,
+    /// When the first request was sent.
+    sent_ns: Option<u64>,
+    /// When the latest request was handed over.
+    asked_ns: u64,
     /// Some exchange had no answer.
     unanswered: bool,
     /// The exchanges of this session are evidence: they are kept from here on.
@@ -55,7 +58,10 @@ impl Shard {
     pub(super) fn spawn_session(self: &Rc<Self>, local: usize, cause: Cause) {
         let device = {
             let mut state = self.state.borrow_mut();
-            let device = state.slots.get_mut(local).and_then(|slot| slot.device.take());
+            let device = state
+                .slots
+                .get_mut(local)
+                .and_then(|slot| slot.device.take());
             state.in_flight += u64::from(device.is_some());
             state.in_flight_peak = state.in_flight_peak.max(state.in_flight);
             device
@@ -146,14 +152,13 @@ impl Shard {
                 None
             }
         };
-        let expectation = message.as_ref().and_then(|message| {
-            let state = self.state.borrow();
-            state.slots.get(local)?.belief.as_ref().map(|belief| belief.expect(message))
-        });
+        let expectation = message
+            .as_ref()
+            .and_then(|message| self.expectation(local, message));
         let certificate = device.client_certificate_base64().map(wire::client_cert);
-        let asked_ns = self.context.clock.monotonic_ns();
+        driven.asked_ns = self.context.clock.monotonic_ns();
         let answer = if self.is_down() {
-            Err(crate::http::Failure::NotSent("the target is down".to_owned()))
+            Err(Unsent::NotSent("the target is down".to_owned()))
         } else {
             wire::send(&self.pools, &transmit, body.clone(), certificate.as_deref()).await
         };
@@ -161,32 +166,39 @@ impl Shard {
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) => {
-                driven.unanswered = true;
-                driven.sent_ns = if driven.sent_ns == 0 { asked_ns } else { driven.sent_ns };
-                let not_sent = matches!(failure, crate::http::Failure::NotSent(_));
-                self.unreached();
-                self.unanswered(local, transmit.endpoint);
-                let failure = if not_sent { Failure::NotSent } else { Failure::Unknown };
-                device.handle_failure(now, failure);
+                self.unanswered(local, transmit.endpoint, driven);
+                device.handle_failure(now, failure.into());
                 return;
             }
         };
         self.reached();
-        driven.sent_ns = if driven.sent_ns == 0 { answer.sent_ns } else { driven.sent_ns };
-        let mut sight = Sight::default();
-        match (&message, &expectation) {
+        driven.sent_ns.get_or_insert(answer.sent_ns);
+        let sight = match (&message, &expectation) {
             (Some(message), Some(expectation)) => {
                 let mut state = self.state.borrow_mut();
-                sight = state.judge_management(local, (message, expectation), &answer);
+                state.judge_management(local, (message, expectation), &answer)
             }
-            (Some(_), None) | (None, _) => {
-                sight.wrong = self.judge_other(local, &transmit, (&body, &answer));
-            }
-        }
+            (Some(_), None) | (None, _) => Sight {
+                verified: true,
+                wrong: self.judge_other(local, &transmit, (&body, &answer)),
+                execs: 0,
+            },
+        };
         self.keep((local, &transmit), (&body, &answer), (sight, driven));
         let retry_after_s = wire::retry_after_s(&answer);
-        let response = Response { status: answer.status, body: &answer.body, retry_after_s };
+        let response = Response {
+            status: answer.status,
+            body: &answer.body,
+            retry_after_s,
+        };
         device.handle_response(now, response);
+    }
+
+    /// What the answer to this message must hold, as far as is known before it leaves.
+    fn expectation(&self, local: usize, message: &Message<'_>) -> Option<Expectation> {
+        let state = self.state.borrow();
+        let belief = state.slots.get(local)?.belief.as_ref()?;
+        Some(belief.expect(message))
     }
 
     /// Counts an answer, keeps what was wrong with it, and records it where a verdict may need it.
@@ -197,17 +209,8 @@ impl Shard {
         (sight, driven): (Sight, &mut Driven),
     ) {
         let mut state = self.state.borrow_mut();
-        let (responses, verified) = if state.measuring() {
-            (&mut state.answers.responses, true)
-        } else {
-            (&mut state.answers.setup_responses, false)
-        };
-        *responses += 1;
-        if verified {
-            state.answers.verified += 1;
-        } else {
-            state.answers.setup_verified += 1;
-        }
+        let measuring = state.measuring();
+        state.answers.count(measuring, sight.verified);
         if sight.execs > 0 {
             driven.evidence = true;
         }
@@ -223,13 +226,21 @@ impl Shard {
             .map(|spec| spec.device_name)
             .unwrap_or_default();
         let id = self.record(party, transmit, (body, answer));
-        if driven.evidence
+        let of_rotation = |wrong: &WrongAnswer| {
+            wrong
+                .requirement
+                .is_some_and(|requirement| requirement.starts_with("REQ-ROTATE"))
+        };
+        if (driven.evidence || sight.wrong.iter().any(of_rotation))
             && let Some(attempt) = state.attempt_of(local)
         {
             attempt.exchanges.push(id);
         }
         for wrong in sight.wrong {
-            state.answers.wrong(WrongAnswer { exchange: Some(id), ..wrong });
+            state.answers.wrong(WrongAnswer {
+                exchange: Some(id),
+                ..wrong
+            });
         }
     }
 
@@ -277,6 +288,8 @@ impl Shard {
             Endpoint::Policy => check_policies(http),
             Endpoint::Enrollment => self.judge_token(local, http),
             Endpoint::Directory => {
+                // Whatever comes of it: no artefact of the run may show this password.
+                self.context.transcript.note_upload(body);
                 let wrong = check_directory(http);
                 if wrong.is_empty() {
                     self.state.borrow_mut().uploaded(local, body);
@@ -290,7 +303,10 @@ impl Shard {
     }
 
     fn judge_token(&self, local: usize, http: Http<'_>) -> Vec<WrongAnswer> {
-        let device_id = self.spec(local).map(|spec| spec.device_id.to_string()).unwrap_or_default();
+        let device_id = self
+            .spec(local)
+            .map(|spec| spec.device_id.to_string())
+            .unwrap_or_default();
         let (wrong, provisioned) = check_token(http, &device_id);
         let mut state = self.state.borrow_mut();
         if let Some(provisioned) = provisioned {
@@ -304,9 +320,15 @@ impl Shard {
     }
 
     /// What the target learned is in doubt when no answer came.
-    fn unanswered(&self, local: usize, endpoint: Endpoint) {
+    fn unanswered(&self, local: usize, endpoint: Endpoint, driven: &mut Driven) {
+        driven.unanswered = true;
+        driven.sent_ns.get_or_insert(driven.asked_ns);
+        self.unreached();
         let mut state = self.state.borrow_mut();
-        let belief = state.slots.get_mut(local).and_then(|slot| slot.belief.as_mut());
+        let belief = state
+            .slots
+            .get_mut(local)
+            .and_then(|slot| slot.belief.as_mut());
         if let (Endpoint::Management, Some(belief)) = (endpoint, belief) {
             belief.lost();
         }
@@ -316,6 +338,8 @@ impl Shard {
 /// What one answer showed.
 #[derive(Debug, Default)]
 struct Sight {
+    /// The answer was held against the model.
+    verified: bool,
     wrong: Vec<WrongAnswer>,
     execs: u32,
 }
@@ -324,17 +348,25 @@ impl State {
     fn judge_management(
         &mut self,
         local: usize,
-        (message, expectation): (&protocol::syncml::Message<'_>, &crate::model::Expectation),
+        (message, expectation): (&Message<'_>, &Expectation),
         answer: &Answer,
     ) -> Sight {
-        let Some(slot) = self.slots.get_mut(local) else { return Sight::default() };
-        let Some(belief) = &mut slot.belief else { return Sight::default() };
+        let Some(slot) = self.slots.get_mut(local) else {
+            return Sight::default();
+        };
+        let Some(belief) = &mut slot.belief else {
+            return Sight::default();
+        };
         let judgement = belief.judge(message, expectation, Http::of(answer));
         if judgement.policy_delivered {
             let class = (slot.member.join, slot.member.os.build);
             *self.deliveries.entry(class).or_default() += 1;
         }
-        Sight { wrong: judgement.wrong, execs: judgement.execs }
+        Sight {
+            verified: true,
+            wrong: judgement.wrong,
+            execs: judgement.execs,
+        }
     }
 
     /// The directory took an upload.
@@ -344,7 +376,9 @@ impl State {
                 belief.uploaded();
             }
             let upload = serde_json::from_slice::<CredentialUpload>(body).ok();
-            slot.expires = upload.map(|upload| upload.refresh_date_time).or(slot.expires);
+            slot.expires = upload
+                .map(|upload| upload.refresh_date_time)
+                .or(slot.expires);
         }
         if let Some(attempt) = self.attempt_of(local) {
             attempt.backups += 1;
@@ -361,8 +395,12 @@ impl State {
                     self.books.failed += 1;
                 }
                 self.last_end_ns = self.last_end_ns.max(ended_ns);
-                let sent_ns = if driven.sent_ns == 0 { ended_ns } else { driven.sent_ns };
-                self.timings.record(Sample { intended_ns, sent_ns, ended_ns });
+                let sent_ns = driven.sent_ns.unwrap_or(ended_ns);
+                self.timings.record(Sample {
+                    intended_ns,
+                    sent_ns,
+                    ended_ns,
+                });
             }
             Cause::Pushed => self.pushed_failed += u64::from(!driven.complete),
         }
@@ -383,7 +421,9 @@ impl State {
 
 /// Makes the key and the certificate request that the device waits for, if it does.
 fn provide_key(device: &mut Device, now: UtcMillis) {
-    let Some(request) = device.key_request() else { return };
+    let Some(request) = device.key_request() else {
+        return;
+    };
     match crate::keys::certificate_request(&request) {
         Ok((der, _key)) => device.provide_request(now, der),
         Err(error) => tracing::error!(%error, "no certificate request"),

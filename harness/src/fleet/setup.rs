@@ -36,12 +36,14 @@ pub(crate) struct Enrolled {
 impl Shard {
     /// Makes every device known to the directory.
     pub(super) async fn register_all(self: &Rc<Self>) -> Result<(), Error> {
-        self.each(|shard, local| async move { shard.register(local).await }).await
+        self.each(|shard, local| async move { shard.register(local).await })
+            .await
     }
 
     /// Puts every device with a directory object into the group.
     pub(super) async fn join_all(self: &Rc<Self>, group: Uuid) -> Result<(), Error> {
-        self.each(move |shard, local| async move { shard.join(local, group).await }).await
+        self.each(move |shard, local| async move { shard.join(local, group).await })
+            .await
     }
 
     /// Enrols every device and drives its first session. A device that fails is counted and left
@@ -55,7 +57,10 @@ impl Shard {
         let state = self.state.borrow();
         let enrolled = state.slots.iter().filter(|slot| slot.belief.is_some());
         Ok(enrolled
-            .map(|slot| Enrolled { device: slot.index, managed_id: slot.managed_id })
+            .map(|slot| Enrolled {
+                device: slot.index,
+                managed_id: slot.managed_id,
+            })
             .collect())
     }
 
@@ -112,10 +117,15 @@ impl Shard {
     }
 
     async fn register(&self, local: usize) -> Result<(), Error> {
-        let Some(spec) = self.spec(local) else { return Ok(()) };
+        let Some(spec) = self.spec(local) else {
+            return Ok(());
+        };
         let body = registration(&spec);
         let credential = wire::register(&self.pools, &self.context.target, &body).await?;
-        let channel = self.context.push.register_load(spec.index, self.wakes.clone());
+        let channel = self
+            .context
+            .push
+            .register_load(spec.index, self.wakes.clone());
         let mut state = self.state.borrow_mut();
         if let Some(slot) = state.slots.get_mut(local) {
             slot.entra_device_id = spec.entra_device_id;
@@ -128,8 +138,12 @@ impl Shard {
     }
 
     async fn join(&self, local: usize, group: Uuid) -> Result<(), Error> {
-        let entra =
-            self.state.borrow().slots.get(local).and_then(|slot| slot.entra_device_id);
+        let entra = self
+            .state
+            .borrow()
+            .slots
+            .get(local)
+            .and_then(|slot| slot.entra_device_id);
         if let Some(entra) = entra {
             let object = self.object_id(entra).await?;
             let base = self.context.target.admin.trim_end_matches('/');
@@ -159,8 +173,12 @@ impl Shard {
     async fn object_id(&self, entra: Uuid) -> Result<Uuid, Error> {
         let base = self.context.target.admin.trim_end_matches('/');
         let url = format!("{base}/v1.0/devices?$filter=deviceId%20eq%20%27{entra}%27");
-        let call =
-            wire::Call { actor: POLICY_ADMIN, method: "GET", url: &url, body: Vec::new() };
+        let call = wire::Call {
+            actor: POLICY_ADMIN,
+            method: "GET",
+            url: &url,
+            body: Vec::new(),
+        };
         let answer = self.set_up_call(call).await?;
         let page: Option<Page<DirectoryDevice>> = serde_json::from_slice(&answer.body).ok();
         let found = page.and_then(|page| page.value.into_iter().next());
@@ -174,16 +192,24 @@ impl Shard {
         let what = format!("{} {}", call.method, call.url);
         wire::call(&self.pools, &self.context.target, call)
             .await
-            .map_err(|failure| Error::Unreachable { what, cause: failure.to_string() })
+            .map_err(|failure| Error::Unreachable {
+                what,
+                cause: failure.to_string(),
+            })
     }
 
     async fn enroll(self: &Rc<Self>, local: usize) {
-        let Some((mut device, credential)) = self.take_for_enrollment(local) else { return };
+        let Some((mut device, credential)) = self.take_for_enrollment(local) else {
+            return;
+        };
         let target = &self.context.target;
         let grant = EnrollmentGrant {
             discovery_url: wire::discovery_url(target),
             directory_url: target.directory.clone(),
-            channel_uri: self.context.push.channel_uri(u64::from(self.index_of(local))),
+            channel_uri: self
+                .context
+                .push
+                .channel_uri(u64::from(self.index_of(local))),
             credential,
         };
         device.enroll(self.context.clock.now(), grant);
@@ -195,9 +221,14 @@ impl Shard {
             None
         };
         let mut state = self.state.borrow_mut();
-        let Some(slot) = state.slots.get_mut(local) else { return };
+        let Some(slot) = state.slots.get_mut(local) else {
+            return;
+        };
         slot.device = Some(device);
-        let settled = slot.belief.as_ref().is_some_and(crate::model::Belief::settled);
+        let settled = slot
+            .belief
+            .as_ref()
+            .is_some_and(crate::model::Belief::settled);
         let backed_up = slot.expires.is_some();
         let failure = match driven {
             None => Some("not enrolled"),
@@ -212,7 +243,9 @@ impl Shard {
                 let index = slot.index;
                 state.setup_failed += 1;
                 if state.setup_failures.len() < FAILURES_MAX {
-                    state.setup_failures.push(format!("device {index}: {failure}"));
+                    state
+                        .setup_failures
+                        .push(format!("device {index}: {failure}"));
                 }
             }
         }

@@ -128,7 +128,9 @@ pub(super) fn run(
     (shard, shards): (usize, usize),
     orders: mpsc::UnboundedReceiver<Order>,
 ) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let (runtime, timings) = match (runtime, Timings::new()) {
         (Ok(runtime), Ok(timings)) => (runtime, timings),
         // The dropped channel tells the fleet that this shard is gone.
@@ -207,7 +209,11 @@ impl Shard {
         let state = self.state.borrow();
         let due_ns = state.timers.next_due().unwrap_or(idle_ns).min(idle_ns);
         // While a phase is on, a cancelled run must be noticed soon.
-        let bound_ns = if state.measure.is_some() { now_ns + CANCEL_NS } else { idle_ns };
+        let bound_ns = if state.measure.is_some() {
+            now_ns + CANCEL_NS
+        } else {
+            idle_ns
+        };
         self.context.clock.deadline(due_ns.min(bound_ns))
     }
 
@@ -266,7 +272,10 @@ impl Shard {
     fn measure(self: &Rc<Self>, start_ns: u64, done: oneshot::Sender<()>) {
         let devices = {
             let mut state = self.state.borrow_mut();
-            state.measure = Some(Measure { start_ns, done: Some(done) });
+            state.measure = Some(Measure {
+                start_ns,
+                done: Some(done),
+            });
             state.slots.len()
         };
         for local in 0..devices {
@@ -304,12 +313,18 @@ impl Shard {
         let now_ns = self.context.clock.monotonic_ns();
         let mut guard = self.state.borrow_mut();
         let state = &mut *guard;
-        let Some(start_ns) = state.measure.as_ref().map(|measure| measure.start_ns) else { return };
-        let Some(slot) = state.slots.get_mut(local) else { return };
+        let Some(start_ns) = state.measure.as_ref().map(|measure| measure.start_ns) else {
+            return;
+        };
+        let Some(slot) = state.slots.get_mut(local) else {
+            return;
+        };
         while let Some(event) = slot.turns.peek() {
             let intended_ns = start_ns.saturating_add(self.context.plan.rate().start_ns(event));
             if intended_ns > now_ns {
-                state.timers.set(u32::try_from(local).unwrap_or(u32::MAX), intended_ns);
+                state
+                    .timers
+                    .set(u32::try_from(local).unwrap_or(u32::MAX), intended_ns);
                 self.rearm.notify_one();
                 return;
             }
@@ -350,7 +365,11 @@ impl Shard {
         if !state.books.balance() {
             return;
         }
-        if let Some(done) = state.measure.as_mut().and_then(|measure| measure.done.take()) {
+        if let Some(done) = state
+            .measure
+            .as_mut()
+            .and_then(|measure| measure.done.take())
+        {
             told(done, ());
         }
     }
@@ -359,7 +378,9 @@ impl Shard {
         let device = u32::try_from(wake.device).unwrap_or(u32::MAX);
         let (_, local) = place(device, self.shards);
         let mut state = self.state.borrow_mut();
-        let Some(slot) = state.slots.get_mut(local) else { return };
+        let Some(slot) = state.slots.get_mut(local) else {
+            return;
+        };
         match wake.stage {
             WakeStage::Answering => {
                 if let Some(belief) = &mut slot.belief {
@@ -380,7 +401,9 @@ impl Shard {
     pub(super) fn start_pushed(self: &Rc<Self>, local: usize) -> bool {
         {
             let mut state = self.state.borrow_mut();
-            let Some(slot) = state.slots.get_mut(local) else { return false };
+            let Some(slot) = state.slots.get_mut(local) else {
+                return false;
+            };
             if !slot.pushed || slot.device.is_none() || slot.belief.is_none() {
                 return false;
             }
@@ -425,11 +448,19 @@ impl Shard {
 
     pub(super) fn class_of(&self, member: Member) -> Arc<Class> {
         let [managed, unmanaged] = &self.classes;
-        Arc::clone(if manages(member.join) { managed } else { unmanaged })
+        Arc::clone(if manages(member.join) {
+            managed
+        } else {
+            unmanaged
+        })
     }
 
     pub(super) fn index_of(&self, local: usize) -> u32 {
-        self.state.borrow().slots.get(local).map_or(u32::MAX, |slot| slot.index)
+        self.state
+            .borrow()
+            .slots
+            .get(local)
+            .map_or(u32::MAX, |slot| slot.index)
     }
 
     pub(super) fn spec(&self, local: usize) -> Option<DeviceSpec> {
@@ -484,7 +515,9 @@ impl Slot {
     /// True when the rotation request of the device has come to an end that the target knows;
     /// takes note of it.
     pub(super) fn settle_rotation(&mut self) -> bool {
-        let Some(belief) = &mut self.belief else { return false };
+        let Some(belief) = &mut self.belief else {
+            return false;
+        };
         let over = belief.rotation() == Rotation::Told;
         if over {
             belief.settle_rotation();

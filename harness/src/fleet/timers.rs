@@ -31,13 +31,23 @@ struct Link {
     bucket: u32,
 }
 
-const UNSET: Link = Link { due_ns: 0, next: NONE, previous: NONE, bucket: NONE };
+const UNSET: Link = Link {
+    due_ns: 0,
+    next: NONE,
+    previous: NONE,
+    bucket: NONE,
+};
 
 impl Timers {
     /// Timers for this many devices, none of them set.
     #[must_use]
     pub fn new(devices: usize) -> Self {
-        Self { heads: vec![NONE; BUCKETS], links: vec![UNSET; devices], taken_ns: 0, len: 0 }
+        Self {
+            heads: vec![NONE; BUCKETS],
+            links: vec![UNSET; devices],
+            taken_ns: 0,
+            len: 0,
+        }
     }
 
     /// How many timers are set.
@@ -57,10 +67,21 @@ impl Timers {
         self.cancel(device);
         // What is due already goes where the next taking begins.
         let bucket = bucket_of(due_ns.max(self.taken_ns));
-        let (Some(slot), Some(place)) = (index(device), index(bucket)) else { return };
-        let Some(head) = self.heads.get(place).copied() else { return };
-        let Some(link) = self.links.get_mut(slot) else { return };
-        *link = Link { due_ns, next: head, previous: NONE, bucket };
+        let (Some(slot), Some(place)) = (index(device), index(bucket)) else {
+            return;
+        };
+        let Some(head) = self.heads.get(place).copied() else {
+            return;
+        };
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        *link = Link {
+            due_ns,
+            next: head,
+            previous: NONE,
+            bucket,
+        };
         if let Some(follower) = index(head).and_then(|head| self.links.get_mut(head)) {
             follower.previous = device;
         }
@@ -70,8 +91,15 @@ impl Timers {
 
     /// Takes the timer of a device back; nothing happens without one.
     pub fn cancel(&mut self, device: u32) {
-        let Some(link) = index(device).and_then(|slot| self.links.get_mut(slot)) else { return };
-        let Link { next, previous, bucket, .. } = std::mem::replace(link, UNSET);
+        let Some(link) = index(device).and_then(|slot| self.links.get_mut(slot)) else {
+            return;
+        };
+        let Link {
+            next,
+            previous,
+            bucket,
+            ..
+        } = std::mem::replace(link, UNSET);
         let Some(place) = index(bucket) else { return };
         if let Some(follower) = index(next).and_then(|next| self.links.get_mut(next)) {
             follower.previous = previous;
@@ -152,7 +180,11 @@ fn place_of(bucket: u64) -> usize {
 
 /// The place in an array of a device or bucket; `None` for [`NONE`].
 fn index(number: u32) -> Option<usize> {
-    if number == NONE { None } else { usize::try_from(number).ok() }
+    if number == NONE {
+        None
+    } else {
+        usize::try_from(number).ok()
+    }
 }
 
 #[cfg(test)]
@@ -193,7 +225,8 @@ mod tests {
                     let mut due = Vec::new();
                     timers.take_due(now_ns, &mut due);
                     let later = sorted.split_off(&(now_ns + 1, 0));
-                    let expected: Vec<_> = std::mem::replace(&mut sorted, later).into_iter().collect();
+                    let expected: Vec<_> =
+                        std::mem::replace(&mut sorted, later).into_iter().collect();
                     assert_eq!(due, expected, "seed {seed} step {step}");
                 }
             }

@@ -55,7 +55,12 @@ pub(crate) async fn send(
         }
         (Plane::Directory, Some(certificate)) => headers.push(("client-cert", certificate)),
         (
-            Plane::Enroll | Plane::Manage | Plane::Directory | Plane::Admin | Plane::Control | Plane::Push,
+            Plane::Enroll
+            | Plane::Manage
+            | Plane::Directory
+            | Plane::Admin
+            | Plane::Control
+            | Plane::Push,
             _,
         ) => {}
     }
@@ -94,14 +99,32 @@ pub(crate) async fn register(
     let what = || format!("POST {url} for device `{}`", device.device_name);
     let body = serde_json::to_vec(device)
         .map_err(|error| Error::Harness(format!("registration: {error}")))?;
-    let answer = call(pools, target, Call { actor: "control", method: "POST", url: &url, body })
-        .await
-        .map_err(|failure| Error::Unreachable { what: what(), cause: failure.to_string() })?;
+    let answer = call(
+        pools,
+        target,
+        Call {
+            actor: "control",
+            method: "POST",
+            url: &url,
+            body,
+        },
+    )
+    .await
+    .map_err(|failure| Error::Unreachable {
+        what: what(),
+        cause: failure.to_string(),
+    })?;
     if answer.status != 201 {
-        return Err(Error::Target { what: what(), seen: format!("status {}", answer.status) });
+        return Err(Error::Target {
+            what: what(),
+            seen: format!("status {}", answer.status),
+        });
     }
-    let registration: Registration = serde_json::from_slice(&answer.body)
-        .map_err(|error| Error::Target { what: what(), seen: error.to_string() })?;
+    let registration: Registration =
+        serde_json::from_slice(&answer.body).map_err(|error| Error::Target {
+            what: what(),
+            seen: error.to_string(),
+        })?;
     Ok(registration.enrollment.into())
 }
 
@@ -132,7 +155,11 @@ pub(crate) async fn call(
         ("client-request-id", &id),
         ("content-type", "application/json"),
     ];
-    let headers = if call.body.is_empty() { &json[..3] } else { &json[..] };
+    let headers = if call.body.is_empty() {
+        &json[..3]
+    } else {
+        &json[..]
+    };
     let request = Request {
         method: call.method,
         path: path_of(call.url),

@@ -1,11 +1,13 @@
 //! One device of a cohort and the loop that carries its requests.
 
+mod upload;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use emulator::{
-    Connectivity, Device, DeviceSpec, Endpoint, EnrollmentGrant, Event, Failure, Response,
-    SessionCause, Transmit,
+    Connectivity, Device, DeviceSpec, Endpoint, EnrollmentGrant, Event, Response, SessionCause,
+    Transmit,
 };
 use protocol::JoinType;
 use protocol::control::RegisterDevice;
@@ -13,10 +15,12 @@ use protocol::enrollment::Credential;
 use protocol::time::UtcMillis;
 use uuid::Uuid;
 
-use super::{DeviceSeen, HeldPassword, Lab, SessionSeen, silent_device};
+pub use upload::ForcedUpload;
+
+use super::{DeviceSeen, HeldPassword, Lab, SessionSeen, Trouble, silent_device};
 use crate::error::Error;
 use crate::fleet::wire;
-use crate::http::{Answer, path_of};
+use crate::http::{Answer, Failure, path_of};
 use crate::limits::SESSION;
 use crate::push::PushSlot;
 use crate::transcript::{Exchange, ExchangeId};
@@ -48,6 +52,7 @@ pub struct LabDevice {
     /// The end of a session or of an enrolment, told by the device.
     ended: Option<bool>,
     enrollment_error: Option<String>,
+    trouble: Trouble,
 }
 
 impl std::fmt::Debug for LabDevice {
@@ -73,6 +78,7 @@ impl LabDevice {
             seen: DeviceSeen::default(),
             ended: None,
             enrollment_error: None,
+            trouble: Trouble::default(),
         }
     }
 
@@ -143,17 +149,29 @@ impl LabDevice {
     /// Plugs the device in or out; pushes are answered accordingly from now on.
     pub fn set_online(&mut self, online: bool) {
         let now = self.now();
-        let connectivity =
-            if online { Connectivity::Online } else { Connectivity::Offline };
+        let connectivity = if online {
+            Connectivity::Online
+        } else {
+            Connectivity::Offline
+        };
         self.device.set_connectivity(now, connectivity);
         self.start.slot.set_connected(online);
+    }
+
+    /// What goes wrong for the device from now on.
+    pub const fn set_trouble(&mut self, trouble: Trouble) {
+        self.trouble = trouble;
     }
 
     /// The password that the device holds for its managed account; `None` when it manages none.
     #[must_use]
     pub fn held_password(&self) -> Option<HeldPassword> {
         let account = self.device.managed_account()?;
-        Some(HeldPassword::new(account.name, &account.sid, account.password))
+        Some(HeldPassword::new(
+            account.name,
+            &account.sid,
+            account.password,
+        ))
     }
 
     /// Somebody authenticates with a local account; false when there is no such account.
@@ -179,12 +197,18 @@ impl LabDevice {
         let mut session = SessionSeen::default();
         self.carry(&mut session).await?;
         if self.device.is_enrolled() {
-            self.certificate = self.device.client_certificate_base64().map(wire::client_cert);
+            self.certificate = self
+                .device
+                .client_certificate_base64()
+                .map(wire::client_cert);
             return Ok(());
         }
         Err(Error::Target {
             what: format!("enrolment of device `{}`", self.name()),
-            seen: self.enrollment_error.take().unwrap_or_else(|| "no end".to_owned()),
+            seen: self
+                .enrollment_error
+                .take()
+                .unwrap_or_else(|| "no end".to_owned()),
         })
     }
 
@@ -194,8 +218,7 @@ impl LabDevice {
     /// The target refused or did not answer.
     pub async fn register_again(&mut self) -> Result<(), Error> {
         let body = &self.start.registration;
-        self.start.credential =
-            wire::register(self.lab.pools(), self.lab.target(), body).await?;
+        self.start.credential = wire::register(self.lab.pools(), self.lab.target(), body).await?;
         Ok(())
     }
 
@@ -233,7 +256,9 @@ impl LabDevice {
     pub async fn run_until(&mut self, at: UtcMillis) -> Result<Vec<SessionSeen>, Error> {
         let mut all = Vec::new();
         for _ in 0..TIMERS_MAX {
-            let Some(due) = self.device.poll_timeout().filter(|due| *due <= at) else { break };
+            let Some(due) = self.device.poll_timeout().filter(|due| *due <= at) else {
+                break;
+            };
             if due > self.now() {
                 self.set_clock(due);
             }
@@ -262,7 +287,10 @@ impl LabDevice {
             Ok(Err(error)) => return Err(error),
             Err(_elapsed) => {
                 let cause = format!("not over after {} s", SESSION.as_secs());
-                return Err(Error::Unreachable { what: what(), cause });
+                return Err(Error::Unreachable {
+                    what: what(),
+                    cause,
+                });
             }
         }
         if let Some(complete) = self.ended {
@@ -310,10 +338,20 @@ impl LabDevice {
     async fn exchange(&mut self, mut transmit: Transmit, session: &mut SessionSeen) {
         let body = Bytes::from(std::mem::take(&mut transmit.body));
         let sent_at = self.lab.clock().now();
-        let answer =
-            wire::send(self.lab.pools(), &transmit, body.clone(), self.certificate.as_deref()).await;
+        let kept_back = self.trouble.keeps_back(transmit.endpoint, session.execs());
+        let answer = match kept_back {
+            Some(reason) => Err(Failure::NotSent(reason.to_owned())),
+            None => {
+                let certificate = self.certificate.as_deref();
+                wire::send(self.lab.pools(), &transmit, body.clone(), certificate).await
+            }
+        };
         let failure = answer.as_ref().err().map(ToString::to_string);
-        let exchange = Sent { transmit: &transmit, body: &body, sent_at };
+        let exchange = Sent {
+            transmit: &transmit,
+            body: &body,
+            sent_at,
+        };
         let id = self.record(&exchange, answer.as_ref().ok(), failure);
         session.exchanges.push(id);
         let status = answer.as_ref().ok().map(|answer| answer.status);
@@ -332,16 +370,15 @@ impl LabDevice {
         match answer {
             Ok(answer) => {
                 let retry_after_s = wire::retry_after_s(&answer);
-                let response =
-                    Response { status: answer.status, body: &answer.body, retry_after_s };
+                let body = self.trouble.as_read(transmit.endpoint, &answer.body);
+                let response = Response {
+                    status: answer.status,
+                    body: &body,
+                    retry_after_s,
+                };
                 self.device.handle_response(now, response);
             }
-            Err(crate::http::Failure::NotSent(_)) => {
-                self.device.handle_failure(now, Failure::NotSent);
-            }
-            Err(crate::http::Failure::Unknown(_)) => {
-                self.device.handle_failure(now, Failure::Unknown);
-            }
+            Err(failure) => self.device.handle_failure(now, failure.into()),
         }
     }
 
@@ -373,7 +410,9 @@ impl LabDevice {
             match event {
                 Event::SessionEnded { complete, .. } => self.ended = Some(complete),
                 Event::Enrolled { managed_device_id } => {
-                    self.seen.managed_ids.extend(Uuid::parse_str(&managed_device_id).ok());
+                    self.seen
+                        .managed_ids
+                        .extend(Uuid::parse_str(&managed_device_id).ok());
                 }
                 Event::EnrollmentFailed { detail, .. } => self.enrollment_error = Some(detail),
                 Event::Unenrolled { .. }

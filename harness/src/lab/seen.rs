@@ -77,16 +77,23 @@ impl SessionSeen {
     #[must_use]
     pub fn laps_writes(&self) -> BTreeMap<String, Option<String>> {
         let policies = |command: &&CommandSeen| {
-            let leaf = command.loc_uri.strip_prefix(laps_csp::POLICIES)?.strip_prefix('/')?;
+            let leaf = command
+                .loc_uri
+                .strip_prefix(laps_csp::POLICIES)?
+                .strip_prefix('/')?;
             match command.verb {
-                Verb::Add | Verb::Replace => {
-                    Some((leaf.to_owned(), Some(command.data.clone().unwrap_or_default())))
-                }
+                Verb::Add | Verb::Replace => Some((
+                    leaf.to_owned(),
+                    Some(command.data.clone().unwrap_or_default()),
+                )),
                 Verb::Delete => Some((leaf.to_owned(), None)),
                 Verb::Get | Verb::Exec => None,
             }
         };
-        self.commands.iter().filter_map(|command| policies(&command)).collect()
+        self.commands
+            .iter()
+            .filter_map(|command| policies(&command))
+            .collect()
     }
 
     /// How often `ResetPassword` was asked for.
@@ -105,7 +112,8 @@ impl SessionSeen {
         let message = match decode(body, &Limits::default()) {
             Ok(message) => message,
             Err(malformed) => {
-                self.protocol_errors.push(format!("the answer is no SyncML message: {malformed}"));
+                self.protocol_errors
+                    .push(format!("the answer is no SyncML message: {malformed}"));
                 return;
             }
         };
@@ -126,10 +134,7 @@ impl SessionSeen {
                     self.read_command(inner, atomic, exchange);
                 }
             }
-            Command::Status(_)
-            | Command::Results(_)
-            | Command::Alert(_)
-            | Command::Unknown(_) => {}
+            Command::Status(_) | Command::Results(_) | Command::Alert(_) | Command::Unknown(_) => {}
         }
     }
 
@@ -139,7 +144,9 @@ impl SessionSeen {
             self.commands.push(CommandSeen {
                 verb: request.verb,
                 loc_uri: item.target.as_deref().unwrap_or_default().to_owned(),
-                format: meta.and_then(|meta| meta.format.as_deref()).map(str::to_owned),
+                format: meta
+                    .and_then(|meta| meta.format.as_deref())
+                    .map(str::to_owned),
                 data: item.data.as_ref().map(|data| data.as_str().to_owned()),
                 in_atomic: atomic == Atomic::Inside,
                 exchange,
@@ -159,7 +166,9 @@ impl SessionSeen {
                 status,
                 exchange,
             }),
-            Err(error) => self.protocol_errors.push(format!("our own upload: {error}")),
+            Err(error) => self
+                .protocol_errors
+                .push(format!("our own upload: {error}")),
         }
     }
 }

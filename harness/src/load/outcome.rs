@@ -30,12 +30,28 @@ impl Answers {
     /// Most wrong answers that one shard keeps.
     pub const WRONG_MAX: usize = 200;
 
+    /// Counts an answer, in or before the measured phase.
+    pub(crate) const fn count(&mut self, measuring: bool, verified: bool) {
+        let (responses, checked) = if measuring {
+            (&mut self.responses, &mut self.verified)
+        } else {
+            (&mut self.setup_responses, &mut self.setup_verified)
+        };
+        *responses += 1;
+        if verified {
+            *checked += 1;
+        }
+    }
+
     /// Keeps a wrong answer, or counts it.
     pub fn wrong(&mut self, wrong: WrongAnswer) {
         self.wrong_total += 1;
         // A breach of a requirement that nothing kept shows yet is kept whatever the number.
         let new = wrong.requirement.is_some()
-            && !self.wrong.iter().any(|kept| kept.requirement == wrong.requirement);
+            && !self
+                .wrong
+                .iter()
+                .any(|kept| kept.requirement == wrong.requirement);
         if self.wrong.len() < Self::WRONG_MAX || new {
             self.wrong.push(wrong);
         }

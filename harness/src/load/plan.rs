@@ -105,9 +105,19 @@ impl LoadPlan {
             (_, Some(per_1000_s)) => per_1000_s,
             (_, None) => online * 500,
         };
-        let rate = ConstantRate { per_1000_s, duration_ns };
+        let rate = ConstantRate {
+            per_1000_s,
+            duration_ns,
+        };
         let policy = policy(options.seed);
-        let mut plan = Self { options, members, order, rate, policy, rotations: Vec::new() };
+        let mut plan = Self {
+            options,
+            members,
+            order,
+            rate,
+            policy,
+            rotations: Vec::new(),
+        };
         plan.rotations = plan.plan_rotations();
         plan
     }
@@ -205,7 +215,9 @@ impl LoadPlan {
             Some(Value::Bool(_) | Value::Text(_)) | None => 14,
         };
         for (device, member) in (0_u32..).zip(&self.members) {
-            let Some(spec) = self.unsalted(device) else { continue };
+            let Some(spec) = self.unsalted(device) else {
+                continue;
+            };
             hash.update(format!(
                 "{device} {} {} {} {} {:?} {} {} {}",
                 spec.device_name,
@@ -218,7 +230,10 @@ impl LoadPlan {
                 member.offline,
             ));
             for account in &spec.accounts {
-                hash.update(format!("{} {} {};", account.name, account.rid, account.enabled));
+                hash.update(format!(
+                    "{} {} {};",
+                    account.name, account.rid, account.enabled
+                ));
             }
             for generation in 1..=PASSWORDS {
                 let key = (spec.seed, spec.index, generation);
@@ -249,17 +264,32 @@ impl LoadPlan {
 
     fn unsalted(&self, device: u32) -> Option<DeviceSpec> {
         let member = self.members.get(usize::try_from(device).ok()?)?;
-        let Member { join, os, offline: _ } = *member;
-        Some(DeviceSpec::derive(self.options.seed, u64::from(device), "LOAD-", join, os))
+        let Member {
+            join,
+            os,
+            offline: _,
+        } = *member;
+        Some(DeviceSpec::derive(
+            self.options.seed,
+            u64::from(device),
+            "LOAD-",
+            join,
+            os,
+        ))
     }
 
     /// A tenth of the online devices at least rotate, [`ATTEMPTS_MIN`] attempts at least are made,
     /// and a quarter of all are made on devices that must not rotate.
     fn plan_rotations(&self) -> Vec<PlannedRotation> {
-        let kinds = [AttemptKind::Online, AttemptKind::Offline, AttemptKind::Unbacked]
-            .map(|kind| (kind, self.candidates(kind)));
-        let [online, offline, unbacked] =
-            kinds.each_ref().map(|(_, devices)| u64::try_from(devices.len()).unwrap_or(0));
+        let kinds = [
+            AttemptKind::Online,
+            AttemptKind::Offline,
+            AttemptKind::Unbacked,
+        ]
+        .map(|kind| (kind, self.candidates(kind)));
+        let [online, offline, unbacked] = kinds
+            .each_ref()
+            .map(|(_, devices)| u64::try_from(devices.len()).unwrap_or(0));
         let seconds = self.options.duration.as_secs().max(1);
         let bound = seconds.saturating_mul(self.online()).saturating_mul(2);
         let floor = ATTEMPTS_MIN.min(bound);
@@ -277,13 +307,23 @@ impl LoadPlan {
         let mut attempts: Vec<(AttemptKind, u32)> = Vec::new();
         for ((kind, devices), count) in kinds.iter().zip(counts) {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
-            attempts.extend(devices.iter().cycle().take(count).map(|device| (*kind, *device)));
+            attempts.extend(
+                devices
+                    .iter()
+                    .cycle()
+                    .take(count)
+                    .map(|device| (*kind, *device)),
+            );
         }
         attempts.shuffle(&mut stream(self.options.seed, Purpose::Rotations));
         let count = u64::try_from(attempts.len()).unwrap_or(0);
         spread(count, self.rate.duration_ns)
             .zip(attempts)
-            .map(|(at_ns, (kind, device))| PlannedRotation { at_ns, device, kind })
+            .map(|(at_ns, (kind, device))| PlannedRotation {
+                at_ns,
+                device,
+                kind,
+            })
             .collect()
     }
 }
@@ -328,7 +368,11 @@ fn members(options: &LoadOptions) -> Vec<Member> {
     let mut members = Vec::new();
     for ((join, count), offline) in JoinType::ALL.into_iter().zip(counts).zip(offline) {
         for place in 0..count {
-            members.push(Member { join, os: OsBuild::W11_24H2, offline: place < offline });
+            members.push(Member {
+                join,
+                os: OsBuild::W11_24H2,
+                offline: place < offline,
+            });
         }
     }
     members.shuffle(&mut stream(options.seed, Purpose::Members));
@@ -342,7 +386,11 @@ fn members(options: &LoadOptions) -> Vec<Member> {
 }
 
 fn select(members: &[Member], fits: impl Fn(&Member) -> bool) -> Vec<u32> {
-    (0_u32..).zip(members).filter(|(_, member)| fits(member)).map(|(device, _)| device).collect()
+    (0_u32..)
+        .zip(members)
+        .filter(|(_, member)| fits(member))
+        .map(|(device, _)| device)
+        .collect()
 }
 
 /// One policy with several settings, none of which needs the newer build.
@@ -354,8 +402,14 @@ fn policy(seed: u64) -> BTreeMap<Leaf, Value> {
         (Leaf::PasswordAgeDays, Value::Int(30)),
         (Leaf::PasswordComplexity, Value::Int(4)),
         (Leaf::PasswordLength, Value::Int(rng.random_range(14..=30))),
-        (Leaf::PostAuthenticationResetDelay, Value::Int(rng.random_range(1..=24))),
-        (Leaf::PostAuthenticationActions, Value::Int(actions[rng.random_range(0..3)])),
+        (
+            Leaf::PostAuthenticationResetDelay,
+            Value::Int(rng.random_range(1..=24)),
+        ),
+        (
+            Leaf::PostAuthenticationActions,
+            Value::Int(actions[rng.random_range(0..3)]),
+        ),
     ])
 }
 
@@ -398,14 +452,20 @@ mod tests {
         let other = digests(options(200, 8));
         assert_ne!(first.0, other.0);
         assert_ne!(first.1, other.1);
-        let salted = digests(LoadOptions { salt: 99, ..options(200, 7) });
+        let salted = digests(LoadOptions {
+            salt: 99,
+            ..options(200, 7)
+        });
         assert_eq!(first, salted, "the salt is no part of the digests");
     }
 
     #[test]
     fn the_salt_changes_every_id_and_name() {
         let plain = LoadPlan::new(options(20, 7));
-        let salted = LoadPlan::new(LoadOptions { salt: 99, ..options(20, 7) });
+        let salted = LoadPlan::new(LoadOptions {
+            salt: 99,
+            ..options(20, 7)
+        });
         let mut names = BTreeSet::new();
         for device in 0..20 {
             let (one, two) = (plain.spec(device).unwrap(), salted.spec(device).unwrap());
@@ -428,12 +488,24 @@ mod tests {
 
     #[test]
     fn a_tenth_of_the_online_devices_rotate_and_each_kind_is_attempted() {
-        for (devices, seconds, attempts) in
-            [(2_000, 10, 187), (20_000, 20, 1_867), (300, 3, 140), (20, 1, 28), (1, 10, 20)]
-        {
+        for (devices, seconds, attempts) in [
+            (2_000, 10, 187),
+            (20_000, 20, 1_867),
+            (300, 3, 140),
+            (20, 1, 28),
+            (1, 10, 20),
+        ] {
             let duration = Duration::from_secs(seconds);
-            let plan = LoadPlan::new(LoadOptions { duration, ..options(devices, 3) });
-            let of = |kind| plan.rotations().iter().filter(|one| one.kind == kind).count();
+            let plan = LoadPlan::new(LoadOptions {
+                duration,
+                ..options(devices, 3)
+            });
+            let of = |kind| {
+                plan.rotations()
+                    .iter()
+                    .filter(|one| one.kind == kind)
+                    .count()
+            };
             assert_eq!(plan.rotations().len(), attempts, "{devices} devices");
             let rotated: BTreeSet<u32> = plan
                 .rotations()
@@ -441,7 +513,10 @@ mod tests {
                 .filter(|one| one.kind == AttemptKind::Online)
                 .map(|one| one.device)
                 .collect();
-            assert!(rotated.len() * 10 >= plan.order().len(), "{devices} devices");
+            assert!(
+                rotated.len() * 10 >= plan.order().len(),
+                "{devices} devices"
+            );
             if devices >= 20 {
                 assert!(of(AttemptKind::Offline) > 0 && of(AttemptKind::Unbacked) > 0);
             }
@@ -452,7 +527,10 @@ mod tests {
 
     #[test]
     fn a_fleet_without_online_devices_plans_nothing_that_needs_one() {
-        let plan = LoadPlan::new(LoadOptions { offline_ppm: 1_000_000, ..options(50, 3) });
+        let plan = LoadPlan::new(LoadOptions {
+            offline_ppm: 1_000_000,
+            ..options(50, 3)
+        });
         assert_eq!(plan.online(), 0);
         assert_eq!(plan.rate().events(), 0);
     }

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::fleet::{AttemptRecord, Begin, Begun, Fleet};
 use crate::ledger::{Ledger, OpId};
-use crate::limits::{POLL_INTERVAL, T_FAIL};
+use crate::limits::POLL_INTERVAL;
 use crate::transcript::ExchangeId;
 
 /// Longest wait, after the last request, for the devices to come to an end of their rotations.
@@ -94,7 +94,11 @@ impl Rotations {
         resolved: mpsc::UnboundedReceiver<u32>,
         start_ns: u64,
     ) -> Self {
-        let kinds = [AttemptKind::Online, AttemptKind::Offline, AttemptKind::Unbacked];
+        let kinds = [
+            AttemptKind::Online,
+            AttemptKind::Offline,
+            AttemptKind::Unbacked,
+        ];
         let spare = kinds.map(|kind| (kind, ground.plan.candidates(kind).into()));
         Self {
             ground,
@@ -163,11 +167,17 @@ impl Rotations {
         let kind = planned.kind;
         let mut next = Some(planned.device);
         for _ in 0..TRIED_MAX {
-            let Some(device) = next.take().or_else(|| self.next_spare(kind)) else { break };
+            let Some(device) = next.take().or_else(|| self.next_spare(kind)) else {
+                break;
+            };
             if self.busy.contains(&device) || !self.ground.managed.contains_key(&device) {
                 continue;
             }
-            let begin = Begin { device, attempt: number, kind };
+            let begin = Begin {
+                device,
+                attempt: number,
+                kind,
+            };
             let begun = self.ground.fleet.begin(begin).await?;
             if begun.ready {
                 return Ok(Some((device, begun)));
@@ -187,13 +197,22 @@ impl Rotations {
 
     fn post(&mut self, number: u32, (device, kind): (u32, AttemptKind), begun: Begun) {
         let ground = self.ground.clone();
-        let Some(managed_id) = ground.managed.get(&device).copied() else { return };
+        let Some(managed_id) = ground.managed.get(&device).copied() else {
+            return;
+        };
         self.made.spawn(async move {
-            let (op, answer) = ground.actor.rotate_counted(&ground.ledger, managed_id).await;
+            let (op, answer) = ground
+                .actor
+                .rotate_counted(&ground.ledger, managed_id)
+                .await;
             let status = answer.as_ref().ok().map(|reply| reply.status);
             ground.progress.rotated();
             ground.fleet.posted(device, status)?;
-            let exchanges = answer.ok().map(|reply| reply.exchange).into_iter().collect();
+            let exchanges = answer
+                .ok()
+                .map(|reply| reply.exchange)
+                .into_iter()
+                .collect();
             Ok(Attempt {
                 number,
                 device,
@@ -233,24 +252,49 @@ impl Rotations {
 }
 
 /// Reads what the target lists for each attempt; a row that is not final is looked at again for
-/// [`T_FAIL`].
+/// as long as the target may take to fail a rotation.
 pub(super) async fn read_actions(parts: &LoadParts, mut attempts: Vec<Attempt>) -> Vec<Attempt> {
     let actor = parts.admin.actor("rotate-operator", SCOPE);
     let devices: HashSet<Uuid> = attempts.iter().map(|attempt| attempt.managed_id).collect();
     let mut reads = JoinSet::new();
     for device in sorted(devices) {
         let (actor, cancel) = (actor.clone(), parts.cancel.clone());
-        reads.spawn(async move { (device, read_rows(&actor, device, &cancel).await) });
+        let limit = tokio::time::Instant::now() + parts.patience.fail;
+        reads.spawn(async move { (device, read_rows(&actor, device, limit, &cancel).await) });
     }
     let mut rows = HashMap::new();
     while let Some(read) = reads.join_next().await {
         rows.extend(read.ok());
     }
-    // Accepted requests make one row each, in order; the oldest comes first here.
-    for attempt in &mut attempts {
-        let Some((listed, exchange)) = rows.get_mut(&attempt.managed_id) else { continue };
-        let accepted = attempt.status.is_none_or(|status| (200..300).contains(&status));
-        if accepted && !listed.is_empty() {
+    assign_rows(&mut attempts, &mut rows);
+    attempts
+}
+
+/// Accepted requests make one row each, in order; the oldest comes first here. Refused ones may
+/// make one (contract 5: a 4xx with the action still listed as failed): they did where there are
+/// as many rows as requests.
+fn assign_rows(attempts: &mut [Attempt], rows: &mut HashMap<Uuid, Rows>) {
+    let mut requests: HashMap<Uuid, usize> = HashMap::new();
+    for attempt in attempts.iter() {
+        *requests.entry(attempt.managed_id).or_default() += 1;
+    }
+    let each_has_one: HashSet<Uuid> = requests
+        .into_iter()
+        .filter(|(device, count)| {
+            rows.get(device)
+                .is_some_and(|(rows, _)| rows.len() == *count)
+        })
+        .map(|(device, _)| device)
+        .collect();
+    for attempt in attempts {
+        let Some((listed, exchange)) = rows.get_mut(&attempt.managed_id) else {
+            continue;
+        };
+        let accepted = attempt
+            .status
+            .is_none_or(|status| (200..300).contains(&status));
+        let has_row = accepted || each_has_one.contains(&attempt.managed_id);
+        if has_row && !listed.is_empty() {
             let row = listed.remove(0);
             attempt.action = Some(ActionSeen {
                 state: row.action_state,
@@ -260,7 +304,6 @@ pub(super) async fn read_actions(parts: &LoadParts, mut attempts: Vec<Attempt>) 
         }
         attempt.exchanges.extend(*exchange);
     }
-    attempts
 }
 
 fn sorted(devices: HashSet<Uuid>) -> Vec<Uuid> {
@@ -271,13 +314,19 @@ fn sorted(devices: HashSet<Uuid>) -> Vec<Uuid> {
 
 type Rows = (Vec<DeviceActionResult>, Option<ExchangeId>);
 
-async fn read_rows(actor: &Actor, device: Uuid, cancel: &watch::Receiver<bool>) -> Rows {
-    let limit = tokio::time::Instant::now() + T_FAIL;
+async fn read_rows(
+    actor: &Actor,
+    device: Uuid,
+    limit: tokio::time::Instant,
+    cancel: &watch::Receiver<bool>,
+) -> Rows {
     loop {
         let reply = actor.managed_device(device).await;
         let exchange = reply.as_ref().ok().map(|reply| reply.exchange);
         let body = reply.ok().and_then(|reply| reply.body);
-        let mut rows = body.map(|device| device.device_action_results).unwrap_or_default();
+        let mut rows = body
+            .map(|device| device.device_action_results)
+            .unwrap_or_default();
         rows.retain(|row| row.action_name == ROTATE_LOCAL_ADMIN_PASSWORD);
         let over = rows.iter().all(|row| row.action_state.is_final());
         if over || *cancel.borrow() || tokio::time::Instant::now() >= limit {
@@ -319,10 +368,68 @@ pub(super) fn cases(
                 execs: record.execs,
                 backups: record.backups,
                 password_changed: record.password_changed,
+                password_shown: None,
                 hours_to_expiry: attempt.begun.hours_to_expiry,
                 in_load: true,
                 exchanges,
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::graph::action::ActionState;
+    use protocol::time::UtcTicks;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_request_has_a_row_where_the_target_lists_one_for_each() {
+        // Statuses of the requests on one device, rows listed, and how many of the requests have one.
+        for (statuses, rows, expected) in [
+            (&[204][..], 1, &[true][..]),
+            (&[204], 0, &[false]),
+            (&[409], 1, &[true]),
+            (&[409], 0, &[false]),
+            (&[409, 204], 1, &[false, true]),
+            (&[409, 204], 2, &[true, true]),
+            (&[204, 403], 1, &[true, false]),
+        ] {
+            let mut attempts: Vec<Attempt> = statuses.iter().copied().map(attempt).collect();
+            let row = DeviceActionResult {
+                action_name: ROTATE_LOCAL_ADMIN_PASSWORD.to_owned(),
+                action_state: ActionState::Failed,
+                start_date_time: UtcTicks::from_ticks(0),
+                last_updated_date_time: UtcTicks::from_ticks(0),
+                error_code: None,
+                detail: None,
+            };
+            let mut listed = HashMap::from([(Uuid::nil(), (vec![row; rows], None))]);
+            assign_rows(&mut attempts, &mut listed);
+            let with_row: Vec<bool> = attempts
+                .iter()
+                .map(|attempt| attempt.action.is_some())
+                .collect();
+            assert_eq!(with_row, expected, "{statuses:?}, {rows} rows");
+        }
+    }
+
+    fn attempt(status: u16) -> Attempt {
+        Attempt {
+            number: 0,
+            device: 0,
+            kind: AttemptKind::Offline,
+            managed_id: Uuid::nil(),
+            op: OpId(0),
+            status: Some(status),
+            begun: Begun {
+                ready: true,
+                backed_up: true,
+                hours_to_expiry: 0,
+            },
+            action: None,
+            exchanges: Vec::new(),
+        }
+    }
 }

@@ -110,6 +110,13 @@ pub struct Expectation {
     learned: Learned,
 }
 
+impl Expectation {
+    /// True when the answer must hold an Exec.
+    fn exec_due(&self) -> bool {
+        self.first && self.rotation == Rotation::Due
+    }
+}
+
 /// What the target learns from a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Learned {
@@ -142,7 +149,11 @@ impl Belief {
     /// The belief about a device that has just enrolled.
     #[must_use]
     pub fn new(class: Arc<Class>, provider_id: Arc<str>) -> Self {
-        let policy = if class.policy.is_some() { Owed::Yes } else { Owed::No };
+        let policy = if class.policy.is_some() {
+            Owed::Yes
+        } else {
+            Owed::No
+        };
         Self {
             class,
             provider_id,
@@ -207,7 +218,11 @@ impl Belief {
     #[must_use]
     pub fn expect(&self, request: &Message<'_>) -> Expectation {
         let first = request.header.msg_id == 1;
-        let learned = if first { Learned::default() } else { self.learn(request) };
+        let learned = if first {
+            Learned::default()
+        } else {
+            self.learn(request)
+        };
         let read_again = match learned.reset {
             Some(Reset::Pending) => self.status_reads < STATUS_READS_MAX,
             Some(Reset::Over) | None => false,
@@ -245,7 +260,10 @@ impl Belief {
         let answer = match decode(http.body, &Limits::default()) {
             Ok(answer) => answer,
             Err(malformed) => {
-                judgement.wrong.push(WrongAnswer::common("a SyncML message", malformed.to_string()));
+                judgement.wrong.push(WrongAnswer::common(
+                    "a SyncML message",
+                    malformed.to_string(),
+                ));
                 self.lost();
                 return judgement;
             }
@@ -254,6 +272,10 @@ impl Belief {
         self.take_over(expectation);
         let asked = Asked::of(&answer, &self.provider_id);
         self.judge_commands(expectation, &asked, &mut judgement);
+        if asked.execs.is_empty() && expectation.exec_due() {
+            // Told once; the request is over as far as this device goes.
+            self.rotation = Rotation::Told;
+        }
         self.remember(&asked);
         judgement
     }
@@ -320,7 +342,10 @@ impl Belief {
     }
 
     fn what(&self, cmd_ref: &str) -> Option<What> {
-        self.outstanding.iter().find(|one| &*one.cmd_id == cmd_ref).map(|one| one.what)
+        self.outstanding
+            .iter()
+            .find(|one| &*one.cmd_id == cmd_ref)
+            .map(|one| one.what)
     }
 
     /// The meaning of the status node's value (contract 2): 0 without a credential since the Exec
@@ -363,7 +388,10 @@ impl Belief {
     fn remember(&mut self, asked: &Asked<'_>) {
         self.outstanding.clear();
         for (cmd_id, what) in asked.answers() {
-            self.outstanding.push(Outstanding { cmd_id: cmd_id.into(), what });
+            self.outstanding.push(Outstanding {
+                cmd_id: cmd_id.into(),
+                what,
+            });
         }
         if !asked.execs.is_empty() {
             self.rotation = Rotation::Executing;

@@ -24,12 +24,19 @@ pub struct Provisioned {
 pub fn check_discovery(http: Http<'_>, federated: bool) -> Vec<WrongAnswer> {
     let mut wrong = Vec::new();
     http.check(SOAP, &mut wrong);
-    let Some(found) = read(DiscoverResponse::decode(http.body), "DiscoverResponse", &mut wrong)
-    else {
+    let Some(found) = read(
+        DiscoverResponse::decode(http.body),
+        "DiscoverResponse",
+        &mut wrong,
+    ) else {
         return wrong;
     };
     // Contract 1: Federated when offered, else OnPremise; EnrollmentVersion 4.0.
-    let expected = if federated { AuthPolicy::Federated } else { AuthPolicy::OnPremise };
+    let expected = if federated {
+        AuthPolicy::Federated
+    } else {
+        AuthPolicy::OnPremise
+    };
     if found.auth_policy != expected {
         wrong.push(WrongAnswer::common(
             format!("AuthPolicy {}", expected.as_str()),
@@ -42,10 +49,16 @@ pub fn check_discovery(http: Http<'_>, federated: bool) -> Vec<WrongAnswer> {
             format!("EnrollmentVersion {}", found.enrollment_version),
         ));
     }
-    for url in [found.policy_url.as_deref(), Some(found.enrollment_url.as_str())] {
+    for url in [
+        found.policy_url.as_deref(),
+        Some(found.enrollment_url.as_str()),
+    ] {
         let url = url.unwrap_or("none");
         if Authority::of_url(url).is_none() {
-            wrong.push(WrongAnswer::common("the URLs of both services", format!("URL `{url}`")));
+            wrong.push(WrongAnswer::common(
+                "the URLs of both services",
+                format!("URL `{url}`"),
+            ));
         }
     }
     wrong
@@ -55,8 +68,11 @@ pub fn check_discovery(http: Http<'_>, federated: bool) -> Vec<WrongAnswer> {
 pub fn check_policies(http: Http<'_>) -> Vec<WrongAnswer> {
     let mut wrong = Vec::new();
     http.check(SOAP, &mut wrong);
-    let Some(found) = read(GetPoliciesResponse::decode(http.body), "GetPoliciesResponse", &mut wrong)
-    else {
+    let Some(found) = read(
+        GetPoliciesResponse::decode(http.body),
+        "GetPoliciesResponse",
+        &mut wrong,
+    ) else {
         return wrong;
     };
     // Contract 1: P-256 with SHA-256.
@@ -79,7 +95,11 @@ pub fn check_policies(http: Http<'_>) -> Vec<WrongAnswer> {
 pub fn check_token(http: Http<'_>, device_id: &str) -> (Vec<WrongAnswer>, Option<Provisioned>) {
     let mut wrong = Vec::new();
     http.check(SOAP, &mut wrong);
-    let Some(found) = read(TokenResponse::decode(http.body), "token response", &mut wrong) else {
+    let Some(found) = read(
+        TokenResponse::decode(http.body),
+        "token response",
+        &mut wrong,
+    ) else {
         return (wrong, None);
     };
     let document = &found.document;
@@ -92,10 +112,17 @@ pub fn check_token(http: Http<'_>, device_id: &str) -> (Vec<WrongAnswer>, Option
     }
     // The common name is a string in the certificate: its characters stand there as they are.
     let cn = device_id.as_bytes();
-    if !document.client_der.windows(cn.len().max(1)).any(|window| window == cn) {
+    if !document
+        .client_der
+        .windows(cn.len().max(1))
+        .any(|window| window == cn)
+    {
         wrong.push(WrongAnswer::common(
             format!("a certificate with the common name {device_id}"),
-            format!("{} bytes of certificate without it", document.client_der.len()),
+            format!(
+                "{} bytes of certificate without it",
+                document.client_der.len()
+            ),
         ));
     }
     if document.root_der.is_empty() {
@@ -111,7 +138,13 @@ pub fn check_token(http: Http<'_>, device_id: &str) -> (Vec<WrongAnswer>, Option
     if provider_id.is_empty() {
         wrong.push(WrongAnswer::common("a PROVIDER-ID", "an empty one"));
     }
-    (wrong, Some(Provisioned { provider_id: provider_id.into(), managed_id }))
+    (
+        wrong,
+        Some(Provisioned {
+            provider_id: provider_id.into(),
+            managed_id,
+        }),
+    )
 }
 
 /// Checks the answer to the upload of a credential that nothing speaks against.

@@ -36,7 +36,10 @@ impl<'a> Http<'a> {
     /// planes are never chunked).
     pub(super) fn check(&self, media_type: &str, wrong: &mut Vec<WrongAnswer>) {
         if self.status != 200 {
-            wrong.push(WrongAnswer::common("HTTP status 200", format!("status {}", self.status)));
+            wrong.push(WrongAnswer::common(
+                "HTTP status 200",
+                format!("status {}", self.status),
+            ));
         }
         let sent = self.content_type.unwrap_or("none");
         let is = sent.split(';').next().unwrap_or_default().trim();
@@ -62,7 +65,10 @@ pub(super) fn check(request: &Message<'_>, answer: &Message<'_>, wrong: &mut Vec
     check_statuses(request, answer, wrong);
     check_ids(answer, wrong);
     if !answer.is_final {
-        wrong.push(WrongAnswer::common("Final at the end of the answer", "no Final"));
+        wrong.push(WrongAnswer::common(
+            "Final at the end of the answer",
+            "no Final",
+        ));
     }
 }
 
@@ -95,7 +101,9 @@ fn check_statuses(request: &Message<'_>, answer: &Message<'_>, wrong: &mut Vec<W
     let mut awaited: Vec<(&str, &str)> = request.commands.iter().filter_map(answered).collect();
     let mut header_seen = false;
     for (place, command) in answer.commands.iter().enumerate() {
-        let Command::Status(status) = command else { continue };
+        let Command::Status(status) = command else {
+            continue;
+        };
         if status.msg_ref != request.header.msg_id {
             wrong.push(WrongAnswer::common(
                 format!("MsgRef {} in every Status", request.header.msg_id),
@@ -130,10 +138,16 @@ fn check_statuses(request: &Message<'_>, answer: &Message<'_>, wrong: &mut Vec<W
         }
     }
     if !header_seen {
-        wrong.push(WrongAnswer::common("the Status for the SyncHdr as first command", "none there"));
+        wrong.push(WrongAnswer::common(
+            "the Status for the SyncHdr as first command",
+            "none there",
+        ));
     }
     for (cmd_ref, cmd) in awaited {
-        wrong.push(WrongAnswer::common(format!("a Status for {cmd} `{cmd_ref}`"), "none"));
+        wrong.push(WrongAnswer::common(
+            format!("a Status for {cmd} `{cmd_ref}`"),
+            "none",
+        ));
     }
 }
 
@@ -145,10 +159,9 @@ fn answered<'a>(command: &'a Command<'_>) -> Option<(&'a str, &'a str)> {
             Verb::Replace => true,
             Verb::Add | Verb::Delete | Verb::Get | Verb::Exec => false,
         },
-        Command::Status(_)
-        | Command::Results(_)
-        | Command::Container(_)
-        | Command::Unknown(_) => false,
+        Command::Status(_) | Command::Results(_) | Command::Container(_) | Command::Unknown(_) => {
+            false
+        }
     };
     wants_status.then(|| (command.cmd_id().unwrap_or_default(), command.name()))
 }
@@ -178,7 +191,10 @@ fn check_id<'a>(
         Some(_) => None,
     };
     if let Some(fault) = fault {
-        wrong.push(WrongAnswer::common("CmdIDs that are unique in the message and not 0", fault));
+        wrong.push(WrongAnswer::common(
+            "CmdIDs that are unique in the message and not 0",
+            fault,
+        ));
     }
     if let Command::Unknown(unknown) = command {
         wrong.push(WrongAnswer::common(

@@ -14,6 +14,7 @@ use protocol::JoinType;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Requirement;
+use crate::conform::Summary;
 use crate::exit::{self, Cause, ExitCode, RunVerdict};
 use crate::ledger::{Books, Tier};
 use crate::verdict::{Level, Tally, Verdict};
@@ -53,6 +54,9 @@ pub struct Report {
     pub load: Load,
     /// Operations against audit events.
     pub audit: Audit,
+    /// What only a conformance run has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conform: Option<Summary>,
     /// The last member: a report without it was cut off.
     pub footer: Footer,
 }
@@ -234,6 +238,7 @@ impl Report {
             requirements: Vec::new(),
             load: Load::default(),
             audit: Audit::default(),
+            conform: None,
             footer,
         };
         report.conclude(causes);

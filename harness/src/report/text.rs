@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
 use super::{Audit, Load, Quantiles, Report, RequirementRow};
+use crate::conform::Summary;
 use crate::exit::{ExitCode, RunVerdict};
 use crate::verdict::Verdict;
 
@@ -79,7 +80,10 @@ pub fn write(report: &Report, style: Style, out: &mut impl Write) -> io::Result<
     page.head(report);
     page.table(&report.requirements);
     page.violations(&report.requirements);
-    page.load(&report.load);
+    match &report.conform {
+        Some(summary) => page.conform(summary),
+        None => page.load(&report.load),
+    }
     page.audit(&report.audit);
     page.reproduction(report);
     page.conclusion(report);
@@ -203,6 +207,12 @@ impl Page {
         self.line("");
     }
 
+    fn conform(&mut self, summary: &Summary) {
+        for line in summary.lines() {
+            self.line(&line);
+        }
+    }
+
     fn audit(&mut self, audit: &Audit) {
         self.labelled(
             "audit books",
@@ -231,9 +241,15 @@ impl Page {
 
     /// What another run needs to do the same; one `name: value` a line, for programs.
     fn reproduction(&mut self, report: &Report) {
-        for (name, count) in &report.run.counts {
-            self.line(&format!("{}: {count}", name.replace('_', " ")));
+        if report.conform.is_some() {
+            self.line(&format!("seed: {}", report.seed));
+            self.line("");
+            return;
         }
+        for (name, count) in &report.run.counts {
+            self.line(&format!("{:<25} {count:>9}", name.replace('_', " ")));
+        }
+        self.line("");
         self.line(&format!("seed: {}", report.seed));
         self.line(&format!("fleet digest: {}", report.run.fleet_digest));
         self.line(&format!("plan digest: {}", report.run.plan_digest));
@@ -411,7 +427,8 @@ peak memory   harness 96 MiB, core 40 MiB
 audit books   160 to 163 events expected, 161 seen: 0 lost, 0 duplicated, 0 phantom
               150 rotation attempts, 13 password reads; 0 unknown outcomes; matched one by one, by request id
 
-pushed sessions: 171
+pushed sessions                 171
+
 seed: 7
 fleet digest: f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1
 plan digest: 2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a

@@ -1,15 +1,16 @@
 //! Reads the target's logs to their end and enters what they hold into the books.
 
+use protocol::JoinType;
 use protocol::graph::audit::{ACTIVITY_RECOVER, ACTIVITY_ROTATE, AuditEvent, DirectoryAudit};
 use protocol::time::UtcTicks;
-use protocol::JoinType;
 use uuid::Uuid;
 
 use super::Ground;
 use crate::admin::{Actor, audit::EventFilter};
 use crate::error::Error;
 use crate::ledger::{AuditSeen, Drain, Fence, Next, OpId, OpKind, Reading};
-use crate::limits::{POLL_INTERVAL, T_AUDIT};
+use crate::limits::POLL_INTERVAL;
+use crate::transcript::ExchangeId;
 
 /// The actor that reads the logs.
 const AUDITOR: &str = "auditor";
@@ -22,42 +23,67 @@ const SENTINELS: u32 = 2;
 /// Events older than the run by this much are not asked for; leaves room for clocks that differ.
 const BACKDATE_MS: i64 = 3_600_000;
 
-/// Reads both logs until they are complete or their time is up.
+/// Reads both logs until they are complete or their time is up; the last page of each.
 ///
 /// # Errors
 /// The target refused a log or did not answer.
-pub(super) async fn read(ground: &Ground, started_at: UtcTicks) -> Result<(), Error> {
+pub(crate) async fn read(ground: &Ground, started_at: UtcTicks) -> Result<Vec<ExchangeId>, Error> {
     let sentinels = sentinels(ground).await?;
     let auditor = ground.admin.actor(AUDITOR, SCOPE);
     let from = Some(started_at.millis().plus_millis(-BACKDATE_MS).ticks());
-    let mut drain = Drain::new(ground.clock.now(), T_AUDIT);
+    let mut drain = Drain::new(ground.clock.now(), ground.options.origin.patience().audit);
     loop {
         let began = ground.clock.now();
         ground.ledger.clear_observations();
-        let events = read_once(ground, &auditor, from).await?;
-        let fence = if ground.ledger.all_seen(&sentinels) { Fence::Visible } else { Fence::Hidden };
-        match drain.take(Reading { started_at: began, events, fence }) {
-            Next::Complete | Next::TimeUp => return Ok(()),
-            Next::ReadAgain if *ground.controls.cancel.borrow() => return Ok(()),
+        let (events, log) = read_once(ground, &auditor, from).await?;
+        let fence = if ground.ledger.all_seen(&sentinels) {
+            Fence::Visible
+        } else {
+            Fence::Hidden
+        };
+        match drain.take(Reading {
+            started_at: began,
+            events,
+            fence,
+        }) {
+            Next::Complete | Next::TimeUp => return Ok(log),
+            Next::ReadAgain if *ground.controls.cancel.borrow() => return Ok(log),
             Next::ReadAgain => tokio::time::sleep(POLL_INTERVAL).await,
         }
     }
 }
 
-/// Both logs once; the number of events in them.
+/// Both logs once: the number of events in them, and the last page of each.
 async fn read_once(
     ground: &Ground,
     auditor: &Actor,
     from: Option<UtcTicks>,
-) -> Result<u64, Error> {
-    let rotations = EventFilter { from, to: None, activity: Some(ACTIVITY_ROTATE) };
-    let rotations = auditor.audit_events(rotations).await?.require("GET auditEvents")?;
-    let reads = EventFilter { from, to: None, activity: Some(ACTIVITY_RECOVER) };
-    let reads = auditor.directory_audits(reads).await?.require("GET directoryAudits")?;
+) -> Result<(u64, Vec<ExchangeId>), Error> {
+    let rotations = EventFilter {
+        from,
+        to: None,
+        activity: Some(ACTIVITY_ROTATE),
+    };
+    let rotations = auditor.audit_events(rotations).await?;
+    let reads = EventFilter {
+        from,
+        to: None,
+        activity: Some(ACTIVITY_RECOVER),
+    };
+    let reads = auditor.directory_audits(reads).await?;
+    let log = vec![rotations.exchange, reads.exchange];
+    let rotations = rotations.require("GET auditEvents")?;
+    let reads = reads.require("GET directoryAudits")?;
     let count = rotations.len() + reads.len();
-    rotations.into_iter().filter_map(rotation).for_each(|event| ground.ledger.observe(event));
-    reads.into_iter().filter_map(recovery).for_each(|event| ground.ledger.observe(event));
-    Ok(u64::try_from(count).unwrap_or(u64::MAX))
+    rotations
+        .into_iter()
+        .filter_map(rotation)
+        .for_each(|event| ground.ledger.observe(event));
+    reads
+        .into_iter()
+        .filter_map(recovery)
+        .for_each(|event| ground.ledger.observe(event));
+    Ok((u64::try_from(count).unwrap_or(u64::MAX), log))
 }
 
 fn rotation(event: AuditEvent) -> Option<AuditSeen> {
@@ -75,7 +101,10 @@ fn recovery(event: DirectoryAudit) -> Option<AuditSeen> {
     Some(AuditSeen {
         kind: OpKind::Recover,
         correlation: event.correlation_id,
-        actor: event.initiated_by.user.and_then(|user| user.user_principal_name),
+        actor: event
+            .initiated_by
+            .user
+            .and_then(|user| user.user_principal_name),
         target: event.target_resources.first()?.id.parse().ok()?,
         at: event.activity_date_time,
         result: event.result.to_string(),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use protocol::directory::{CredentialUpload, password_from_base64};
 use uuid::Uuid;
 
 use super::{Ground, Happened, LoadUsage, Origin, Outcome, audit};
@@ -18,10 +17,10 @@ use crate::report::evidence::{self, EvidenceFile};
 use crate::report::redact::Redactor;
 use crate::report::{self, Audit, Fleet, Footer, Quantiles, Report, RequirementRow};
 use crate::scenario;
-use crate::transcript::Plane;
+use crate::verdict::Tally;
 
 /// A run that ended before there was a target to judge.
-pub(super) fn nothing(seed: u64, error: Error) -> Outcome {
+pub(crate) fn nothing(seed: u64, error: Error) -> Outcome {
     let footer = Footer::incomplete(error.to_string());
     let causes = vec![Cause::from(error)];
     Outcome {
@@ -38,14 +37,12 @@ pub(super) async fn conclude(
     mut happened: Happened,
 ) -> Outcome {
     let mut cases = cases(&mut happened);
-    if happened.cut.is_none()
-        && let Err(error) = audit::read(ground, ground.clock.at(0).ticks()).await
-    {
-        happened.cut(&error);
-    }
     // Books that were not read to their end show losses that are none.
     if happened.cut.is_none() {
-        cases.extend(scenario::audit_cases(&cases, &ground.ledger));
+        match audit::read(ground, ground.clock.at(0).ticks()).await {
+            Ok(log) => cases.extend(scenario::audit_cases(&cases, &ground.ledger, &log)),
+            Err(error) => happened.cut(&error),
+        }
     }
     let mut report = frame(ground, &happened);
     let evidence = match judge(ground, catalogue, &cases, &mut report) {
@@ -59,17 +56,28 @@ pub(super) async fn conclude(
     causes.extend(happened.causes);
     causes.extend(ground_causes(ground, happened.load.as_ref()));
     report.conclude(&causes);
-    Outcome { report, evidence, causes }
+    Outcome {
+        report,
+        evidence,
+        causes,
+    }
 }
 
 /// The cases of the scenarios and of the load.
 fn cases(happened: &mut Happened) -> Vec<Case> {
-    let mut cases: Vec<Case> =
-        happened.scenarios.iter_mut().flat_map(|outcome| outcome.cases.drain(..)).collect();
+    let mut cases: Vec<Case> = happened
+        .scenarios
+        .iter_mut()
+        .flat_map(|outcome| outcome.cases.drain(..))
+        .collect();
     if let Some(load) = &mut happened.load {
         let deliveries = load.deliveries.values().sum();
         let rotations = std::mem::take(&mut load.rotations);
-        cases.extend(scenario::load_cases(rotations, load.answers.wrong.clone(), deliveries));
+        cases.extend(scenario::load_cases(
+            rotations,
+            load.answers.wrong.clone(),
+            deliveries,
+        ));
     }
     cases
 }
@@ -81,10 +89,10 @@ fn judge(
     cases: &[Case],
     report: &mut Report,
 ) -> Result<Vec<EvidenceFile>, Error> {
-    let redactor = redactor(ground)?;
     let mut tallies = checks::tally(cases);
+    let redactor = redactor(ground, &tallies)?;
     let mut files = Vec::new();
-    for requirement in catalogue.requirements() {
+    for requirement in catalogue.requirements_of_run() {
         let tally = tallies.remove(requirement.id.as_str()).unwrap_or_default();
         let checks = checks::of_requirement(&requirement.id).map(|check| check.id.to_owned());
         let mut row = RequirementRow::new(requirement, &tally, checks.collect(), &redactor);
@@ -100,18 +108,23 @@ fn judge(
     Ok(files)
 }
 
-/// Knows the tokens of the target and every password that a recorded upload carried.
-fn redactor(ground: &Ground) -> Result<Redactor, Error> {
-    let passwords: Vec<String> = ground
-        .transcript
-        .requests(Plane::Directory)
-        .iter()
-        .filter_map(|body| serde_json::from_slice::<CredentialUpload>(body).ok())
-        .filter_map(|upload| password_from_base64(upload.password_base64.expose()))
-        .collect();
+/// Knows the tokens of the target and every password that a device uploaded. Passwords are worth
+/// the search only where exchanges are shown, which is where something was violated.
+pub(crate) fn redactor(
+    ground: &Ground,
+    tallies: &BTreeMap<&'static str, Tally>,
+) -> Result<Redactor, Error> {
+    let violated = tallies.values().any(|tally| tally.violated > 0);
+    let passwords = if violated {
+        ground.transcript.passwords()
+    } else {
+        Vec::new()
+    };
     let tokens = ground.target.tokens.values().map(String::as_str);
     let push = std::iter::once(ground.options.push_token.as_str());
-    let secrets = tokens.chain(push).chain(passwords.iter().map(String::as_str));
+    let secrets = tokens
+        .chain(push)
+        .chain(passwords.iter().map(String::as_str));
     // Fresh for each run, so that digests of two reports cannot be compared.
     let salt = Uuid::from_u64_pair(
         ground.clock.now().as_millis().unsigned_abs(),
@@ -122,7 +135,10 @@ fn redactor(ground: &Ground) -> Result<Redactor, Error> {
 
 /// Everything of the report but requirements, verdict and causes.
 fn frame(ground: &Ground, happened: &Happened) -> Report {
-    let footer = happened.cut.clone().map_or_else(Footer::complete, Footer::incomplete);
+    let footer = happened
+        .cut
+        .clone()
+        .map_or_else(Footer::complete, Footer::incomplete);
     let mut report = Report::new(ground.options.load.seed, &[], footer);
     let plan = &ground.plan;
     report.fleet = Fleet {
@@ -204,8 +220,20 @@ fn load(outcome: Option<&LoadOutcome>, usage: LoadUsage) -> report::Load {
 }
 
 const fn quantiles(percentiles: Percentiles) -> Quantiles {
-    let Percentiles { p50, p90, p99, p999, max } = percentiles;
-    Quantiles { p50, p90, p99, p999, max }
+    let Percentiles {
+        p50,
+        p90,
+        p99,
+        p999,
+        max,
+    } = percentiles;
+    Quantiles {
+        p50,
+        p90,
+        p99,
+        p999,
+        max,
+    }
 }
 
 /// Causes that no requirement owns.
@@ -218,7 +246,10 @@ fn ground_causes(ground: &Ground, load: Option<&LoadOutcome>) -> Vec<Cause> {
     let Some(load) = load else { return causes };
     if load.setup_failed > 0 {
         let first = load.setup_failures.first().map_or("", String::as_str);
-        undetermined(format!("{} devices could not be set up, first: {first}", load.setup_failed));
+        undetermined(format!(
+            "{} devices could not be set up, first: {first}",
+            load.setup_failed
+        ));
     }
     let failed = load.books.failed + load.pushed_failed;
     if failed > 0 && load.answers.wrong_total == 0 {
@@ -226,10 +257,16 @@ fn ground_causes(ground: &Ground, load: Option<&LoadOutcome>) -> Vec<Cause> {
     }
     if load.answers.responses != load.answers.verified {
         let unverified = load.answers.responses - load.answers.verified;
-        undetermined(format!("{unverified} answers of the load were not verified"));
+        undetermined(format!(
+            "{unverified} answers of the load were not verified"
+        ));
     }
-    let unowned: Vec<_> =
-        load.answers.wrong.iter().filter(|wrong| wrong.requirement.is_none()).collect();
+    let unowned: Vec<_> = load
+        .answers
+        .wrong
+        .iter()
+        .filter(|wrong| wrong.requirement.is_none())
+        .collect();
     if let Some(first) = unowned.first() {
         let text = format!(
             "answers of the load were wrong, first: required {}, seen {}",

@@ -46,14 +46,15 @@ async fn first_session(
     let (metadata, metadata_exchange) = cohort.metadata(member).await?;
     let (explicit, _has_password, explicit_exchange) = cohort.password(member).await?;
     let list = cohort.reader.credentials().await?;
+    let list_exchange = list.exchange;
     let listed = list
-        .body
-        .as_ref()
-        .is_some_and(|list| list.iter().any(|info| info.id == member.entra));
+        .require("GET /directory/deviceLocalCredentials")?
+        .iter()
+        .any(|info| info.id == member.entra);
     let rotation = cohort.rotate(member, Reach::Offline).await?;
     let session = cohort.first_session(member, configured, cases).await?;
     let (after, after_exchange) = cohort.metadata(member).await?;
-    let mut exchanges = vec![metadata_exchange, explicit_exchange, list.exchange];
+    let mut exchanges = vec![metadata_exchange, explicit_exchange, list_exchange];
     exchanges.extend_from_slice(&rotation.exchanges);
     exchanges.extend_from_slice(&session.exchanges);
     exchanges.push(after_exchange);

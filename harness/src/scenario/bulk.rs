@@ -36,9 +36,8 @@ async fn devices(cohort: &mut Cohort<'_>, cases: &mut Vec<Case>) -> Result<(), E
     let ids: Vec<Uuid> = members.iter().map(|member| member.managed).collect();
     let mut sync_before = sync(cohort, &ids).await?;
     for literal in LITERALS {
-        let mut case = ask(cohort, &mut members, literal, sync_before).await?;
-        sync_before = sync(cohort, &ids).await?;
-        case.sync_after = Some(sync_before.clone());
+        let (case, sync_after) = ask(cohort, &mut members, literal, sync_before).await?;
+        sync_before = sync_after;
         cases.push(Case::Bulk(case));
     }
     // Alone, each of them can be rotated.
@@ -54,7 +53,7 @@ async fn ask(
     members: &mut [Member],
     literal: &'static str,
     sync_before: BulkSync,
-) -> Result<BulkCase, Error> {
+) -> Result<(BulkCase, BulkSync), Error> {
     // The session of the synchronisation comes first, so that what follows belongs to this call.
     let mut before = Vec::new();
     for member in members.iter_mut() {
@@ -63,16 +62,23 @@ async fn ask(
     }
     let ids: Vec<Uuid> = members.iter().map(|member| member.managed).collect();
     let reply = cohort.operator.execute_action(literal, &ids).await?;
+    let mut first_sessions = Vec::new();
+    for member in members.iter_mut() {
+        first_sessions.push(member.check_in().await?);
+    }
+    let sync_after = sync(cohort, &ids).await?;
     let mut devices = Vec::new();
-    for (member, before) in members.iter_mut().zip(before) {
-        let session = member.check_in().await?;
+    for ((member, before), first) in members.iter_mut().zip(before).zip(first_sessions) {
+        // A second session: what the target did after it had answered shows by then.
+        let second = member.check_in().await?;
         let (rotate_rows, read) = cohort.new_rotation_rows(member).await?;
         let after = member.marks();
-        let mut exchanges = session.exchanges.clone();
+        let mut exchanges = first.exchanges;
+        exchanges.extend_from_slice(&second.exchanges);
         exchanges.push(read);
         devices.push(BulkDevice {
             device: member.name(),
-            checked_in: session.complete,
+            checked_in: first.complete && second.complete,
             execs: after.execs - before.execs,
             backups: after.backups - before.backups,
             rotate_rows,
@@ -80,14 +86,15 @@ async fn ask(
             exchanges,
         });
     }
-    Ok(BulkCase {
+    let case = BulkCase {
         literal,
         status: Some(reply.status),
         sync_before,
-        sync_after: None,
+        sync_after: Some(sync_after.clone()),
         devices,
         exchange: reply.exchange,
-    })
+    };
+    Ok((case, sync_after))
 }
 
 async fn sync(cohort: &Cohort<'_>, ids: &[Uuid]) -> Result<BulkSync, Error> {

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use emulator::OsBuild;
+use emulator::{DeviceSpec, OsBuild};
 use protocol::JoinType;
+use protocol::directory::password_from_base64;
 use protocol::graph::action::{DeviceActionResult, ROTATE_LOCAL_ADMIN_PASSWORD};
 use protocol::graph::report::PolicyState;
 use protocol::laps_csp::{Leaf, Value};
@@ -27,7 +28,7 @@ use crate::transcript::ExchangeId;
 
 /// A group with its devices' policies.
 pub(super) struct Cohort<'a> {
-    context: &'a ScenarioContext,
+    pub(super) context: &'a ScenarioContext,
     pub(super) scope: &'static str,
     /// Handles policies and groups, reads devices and states.
     pub(super) admin: Actor,
@@ -35,7 +36,7 @@ pub(super) struct Cohort<'a> {
     pub(super) operator: Actor,
     /// Reads passwords.
     pub(super) reader: Actor,
-    group: Uuid,
+    pub(super) group: Uuid,
     policies: Vec<(Uuid, String)>,
     /// How long states may take; nothing once they took too long.
     report_limit: Duration,
@@ -79,7 +80,7 @@ impl<'a> Cohort<'a> {
             admin,
             group: group.id,
             policies: Vec::new(),
-            report_limit: limits::T_REPORT,
+            report_limit: context.patience.report,
         })
     }
 
@@ -103,6 +104,21 @@ impl<'a> Cohort<'a> {
             .context
             .lab
             .enrolled_device(self.scope, join, os)
+            .await?;
+        self.join(device, os).await
+    }
+
+    /// The same with facts of the device changed before it exists.
+    pub(super) async fn device_with(
+        &self,
+        join: JoinType,
+        os: OsBuild,
+        change: impl FnOnce(&mut DeviceSpec) + Send,
+    ) -> Result<Member, Error> {
+        let device = self
+            .context
+            .lab
+            .enrolled_device_with(self.scope, join, os, change)
             .await?;
         self.join(device, os).await
     }
@@ -262,16 +278,46 @@ impl<'a> Cohort<'a> {
         policies: &[(PolicyRole, Uuid)],
         wanted: &PolicyState,
     ) -> Result<(Vec<PolicyReport>, Vec<ExchangeId>), Error> {
-        for _look in 0..looks(self.report_limit) {
+        let mut wait = self.report_wait();
+        loop {
             let (reports, exchanges) = self.reports_now(member, policies).await?;
-            if reports.iter().all(|report| is_reported(report, wanted)) {
+            let right = reports.iter().all(|report| is_reported(report, wanted));
+            if right || !self.look_again(&mut wait).await {
                 return Ok((reports, exchanges));
             }
-            tokio::time::sleep(limits::POLL_INTERVAL).await;
         }
-        // What was too late once is judged as it stands from then on.
-        self.report_limit = Duration::ZERO;
-        self.reports_now(member, policies).await
+    }
+
+    /// How often reports are still to be looked at.
+    pub(super) fn report_wait(&self) -> u128 {
+        looks(self.report_limit)
+    }
+
+    /// Waits before another look at reports; false when their time is over. What was too late once
+    /// is judged as it stands from then on.
+    pub(super) async fn look_again(&mut self, wait: &mut u128) -> bool {
+        let Some(left) = wait.checked_sub(1) else {
+            self.report_limit = Duration::ZERO;
+            return false;
+        };
+        *wait = left;
+        tokio::time::sleep(limits::POLL_INTERVAL).await;
+        true
+    }
+
+    /// The group.
+    pub(super) const fn group(&self) -> Uuid {
+        self.group
+    }
+
+    /// How long an action may take to its end.
+    pub(super) fn fail_limit(&self) -> Duration {
+        self.context.patience.fail
+    }
+
+    /// How long an event may take to be readable.
+    pub(super) fn audit_limit(&self) -> Duration {
+        self.context.patience.audit
     }
 
     /// What the target says of policies on a device at this moment.
@@ -282,14 +328,13 @@ impl<'a> Cohort<'a> {
     ) -> Result<(Vec<PolicyReport>, Vec<ExchangeId>), Error> {
         let states = self.admin.device_states(member.managed).await?;
         let mut exchanges = vec![states.exchange];
-        let states = states.body.unwrap_or_default();
+        let states = states.require("GET .../deviceConfigurationStates")?;
         let mut reports = Vec::new();
         for &(role, policy) in policies {
             let statuses = self.admin.policy_statuses(policy).await?;
             exchanges.push(statuses.exchange);
             let of_policy = statuses
-                .body
-                .unwrap_or_default()
+                .require("GET .../deviceStatuses")?
                 .into_iter()
                 .find(|status| status.device_id == member.managed)
                 .map(|status| status.status);
@@ -355,12 +400,16 @@ impl<'a> Cohort<'a> {
             .reader
             .read_password_counted(self.ledger(), member.entra)
             .await?;
-        let has_password = contains(reply.bytes(), b"passwordBase64");
+        let has_password = shows_password(member, reply.bytes());
         let exchange = reply.exchange;
+        // The order of the entries is left to the target; of equal times the one listed first.
         let newest = reply
             .body
             .as_ref()
-            .and_then(|body| body.credentials.as_ref()?.first())
+            .and_then(|body| {
+                let entries = body.credentials.as_ref()?.iter().rev();
+                entries.max_by_key(|entry| entry.backup_date_time)
+            })
             .cloned();
         let held = member.device.held_password();
         let password_matches = match (&newest, &held) {
@@ -399,21 +448,19 @@ impl<'a> Cohort<'a> {
         let reply = reply?;
         let mut exchanges = vec![reply.exchange];
         if reach == Reach::Online {
-            let pushed = if backed_up && reply.is_success() {
-                member.answer_push().await
-            } else {
-                None
-            };
-            // Without a push the device comes by itself: what was meant for it must show.
-            let session = match pushed {
-                Some(session) => session,
-                None => member.check_in().await?,
-            };
-            exchanges.extend_from_slice(&session.exchanges);
+            let awaited = backed_up && reply.is_success();
+            self.answer_request(member, awaited, &mut exchanges).await?;
         }
         let (action, read) = self.action(member).await?;
         exchanges.push(read);
         let after = member.marks();
+        let mut password_shown = None;
+        if after.backups > before.backups && after.password != before.password {
+            let (explicit, _, read) = self.password(member).await?;
+            exchanges.push(read);
+            let readable = explicit.status.is_some_and(|status| status < 300);
+            password_shown = readable.then_some(explicit.password_matches);
+        }
         Ok(RotationCase {
             device: member.device.name().to_owned(),
             managed_id: member.managed,
@@ -426,16 +473,53 @@ impl<'a> Cohort<'a> {
             execs: after.execs - before.execs,
             backups: after.backups - before.backups,
             password_changed: after.password != before.password,
+            password_shown,
             hours_to_expiry,
             in_load: false,
             exchanges,
         })
     }
 
+    /// The sessions that a request causes: those of the pushes that come, until one brings the Exec
+    /// or the action has ended. A push may be a late one of an earlier change (contract 8, T_push),
+    /// and a target may answer the request before it pushes.
+    async fn answer_request(
+        &self,
+        member: &mut Member,
+        awaited: bool,
+        exchanges: &mut Vec<ExchangeId>,
+    ) -> Result<(), Error> {
+        let limit = tokio::time::Instant::now() + limits::T_PUSH;
+        loop {
+            let left = limit.saturating_duration_since(tokio::time::Instant::now());
+            let pushed = if awaited {
+                member.answer_push(left).await
+            } else {
+                None
+            };
+            let is_last = pushed.is_none();
+            // Without a push the device comes by itself: what was meant for it must show.
+            let session = match pushed {
+                Some(session) => session,
+                None => member.check_in().await?,
+            };
+            exchanges.extend_from_slice(&session.exchanges);
+            if is_last || session.execs() > 0 {
+                return Ok(());
+            }
+            let (rows, read) = self.rotation_rows(member).await?;
+            exchanges.push(read);
+            let listed = (rows.len() > member.rows).then(|| newest(&rows)).flatten();
+            if listed.is_some_and(|action| action.state.is_final()) {
+                return Ok(());
+            }
+        }
+    }
+
     /// The newest rotation action, if one was listed since the last look, as soon as it has ended or
     /// when its time is over.
     async fn action(&self, member: &mut Member) -> Result<(Option<ActionSeen>, ExchangeId), Error> {
-        let mut looks = looks(limits::T_FAIL);
+        let mut looks = looks(self.context.patience.fail);
         loop {
             let (rows, exchange) = self.rotation_rows(member).await?;
             let newest = (rows.len() > member.rows).then(|| newest(&rows)).flatten();
@@ -462,7 +546,8 @@ impl<'a> Cohort<'a> {
         Ok((new, exchange))
     }
 
-    async fn rotation_rows(
+    /// The rotation actions of a device as they are listed.
+    pub(super) async fn rotation_rows(
         &self,
         member: &Member,
     ) -> Result<(Vec<DeviceActionResult>, ExchangeId), Error> {
@@ -489,7 +574,7 @@ pub(super) fn looks(limit: Duration) -> u128 {
 
 /// The row that started last; of several at one time the one listed first (contract 5: newest
 /// first).
-fn newest(rows: &[DeviceActionResult]) -> Option<ActionSeen> {
+pub(super) fn newest(rows: &[DeviceActionResult]) -> Option<ActionSeen> {
     let row = rows.iter().rev().max_by_key(|row| row.start_date_time)?;
     Some(ActionSeen {
         state: row.action_state.clone(),
@@ -498,7 +583,27 @@ fn newest(rows: &[DeviceActionResult]) -> Option<ActionSeen> {
     })
 }
 
+/// True when the password that the device holds, or any under the usual name, stands in an answer.
+pub(super) fn shows_password(member: &Member, bytes: &[u8]) -> bool {
+    let Some(held) = member.device.held_password() else {
+        return contains(bytes, b"passwordBase64");
+    };
+    let base64 = held.password_base64.expose();
+    let text = password_from_base64(base64).unwrap_or_default();
+    // In JSON a quote or backslash of the password stands escaped.
+    let escaped = serde_json::Value::from(text.as_str()).to_string();
+    let escaped = escaped.trim_matches('"');
+    [
+        b"passwordBase64",
+        base64.as_bytes(),
+        text.as_bytes(),
+        escaped.as_bytes(),
+    ]
+    .into_iter()
+    .any(|needle| contains(bytes, needle))
+}
+
 /// True when `needle` stands in `bytes`.
-pub(super) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     !needle.is_empty() && bytes.windows(needle.len()).any(|window| window == needle)
 }

@@ -98,6 +98,15 @@ fn clashing(length: i32) -> BTreeMap<Leaf, Value> {
     ])
 }
 
+/// What the policies that are left set once the clash is ended at this length.
+fn left(remedy: Remedy, length: i32) -> BTreeMap<Leaf, Value> {
+    let mut leaves = entra_policy(30, length);
+    if remedy == Remedy::Equalised {
+        leaves.extend(clashing(length));
+    }
+    leaves
+}
+
 fn third(length: i32) -> BTreeMap<Leaf, Value> {
     BTreeMap::from([(LEAF, Value::Int(length))])
 }
@@ -155,6 +164,12 @@ async fn in_use(
             check_in(cohort, member, clash, cases).await?;
         }
     }
+    // And on, without a change: a target that gives in later is found out.
+    for (member, clash) in members.iter_mut().zip(&mut clashes) {
+        for _ in 0..2 {
+            check_in(cohort, member, clash, cases).await?;
+        }
+    }
     for (role, policy) in added {
         match (remedy, role) {
             (Remedy::Unassigned, _) => cohort.unassign(policy).await?,
@@ -168,7 +183,7 @@ async fn in_use(
         cohort,
         &mut members,
         &clashes,
-        (remedy, Value::Int(LAST)),
+        (remedy, left(remedy, LAST)),
         cases,
     )
     .await
@@ -214,7 +229,7 @@ async fn fresh(
         cohort,
         &mut members,
         &clashes,
-        (remedy, Value::Int(FIRST)),
+        (remedy, left(remedy, FIRST)),
         cases,
     )
     .await
@@ -280,7 +295,7 @@ async fn resolve(
     cohort: &mut Cohort<'_>,
     members: &mut [Member],
     clashes: &[Clash],
-    end: (Remedy, Value),
+    end: (Remedy, BTreeMap<Leaf, Value>),
     cases: &mut Vec<Case>,
 ) -> Result<(), Error> {
     let mut sessions = Vec::new();
@@ -298,20 +313,13 @@ async fn resolution(
     cohort: &mut Cohort<'_>,
     (member, clash): (&Member, &Clash),
     session: &SessionSeen,
-    (remedy, expected): &(Remedy, Value),
+    (remedy, expected): &(Remedy, BTreeMap<Leaf, Value>),
 ) -> Result<ResolutionCase, Error> {
     let (reaching, gone): (Vec<_>, Vec<_>) = clash
         .policies
         .iter()
         .copied()
         .partition(|(role, _)| *remedy == Remedy::Equalised || *role == PolicyRole::Original);
-    let (reports, mut exchanges) = cohort
-        .reports(member, &reaching, &PolicyState::Compliant)
-        .await?;
-    let (stale, _) = cohort.reports_now(member, &gone).await?;
-    let summary = cohort.admin.conflict_summary().await?;
-    exchanges.extend_from_slice(&session.exchanges);
-    exchanges.push(summary.exchange);
     let names_one = |row: &ConflictSummary| {
         row.device_checkins_impacted > 0
             && row
@@ -319,22 +327,37 @@ async fn resolution(
                 .iter()
                 .any(|named| clash.policies.iter().any(|(_, policy)| *policy == named.id))
     };
+    let mut wait = cohort.report_wait();
+    let (reports, stale_conflicts, summary_rows, mut exchanges) = loop {
+        let (reports, mut exchanges) = cohort.reports_now(member, &reaching).await?;
+        let (stale, reads) = cohort.reports_now(member, &gone).await?;
+        let summary = cohort.admin.conflict_summary().await?;
+        exchanges.extend_from_slice(&reads);
+        exchanges.push(summary.exchange);
+        let summary = summary.require("GET .../deviceConfigurationConflictSummary")?;
+        let stale = stale.iter().filter(|report| is_conflict(report)).count();
+        let rows = summary.into_iter().filter(names_one).count();
+        let over = reports.iter().all(is_compliant) && stale == 0 && rows == 0;
+        if over || !cohort.look_again(&mut wait).await {
+            break (reports, stale, rows, exchanges);
+        }
+    };
+    exchanges.extend_from_slice(&session.exchanges);
+    let expected = expected
+        .iter()
+        .filter(|(leaf, value)| leaf.node().allows(value, member.os.build))
+        .map(|(leaf, value)| (*leaf, value.clone()))
+        .collect();
     Ok(ResolutionCase {
         device: member.name(),
         kind: clash.kind,
         remedy: *remedy,
         was_reported: clash.was_reported,
         reaching: reports,
-        stale_conflicts: stale.iter().filter(|report| is_conflict(report)).count(),
-        summary_rows: summary
-            .body
-            .unwrap_or_default()
-            .into_iter()
-            .filter(names_one)
-            .count(),
-        leaf: LEAF,
-        expected: expected.clone(),
-        held: member.held.get(&LEAF).cloned(),
+        stale_conflicts,
+        summary_rows,
+        expected,
+        held: member.held.clone(),
         complete: session.complete,
         exchanges,
     })

@@ -1,6 +1,7 @@
 //! A device of a cohort, and what is read from its sessions.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use emulator::OsBuild;
 use protocol::laps_csp::{Leaf, Value};
@@ -11,7 +12,6 @@ use uuid::Uuid;
 use crate::case::WriteSeen;
 use crate::error::Error;
 use crate::lab::{LabDevice, SessionSeen};
-use crate::limits;
 
 /// A device of a cohort.
 pub(super) struct Member {
@@ -55,8 +55,8 @@ impl Member {
     }
 
     /// The session that a push causes; `None` when no push came in time.
-    pub(super) async fn answer_push(&mut self) -> Option<SessionSeen> {
-        let session = self.device.answer_push(limits::T_PUSH).await?;
+    pub(super) async fn answer_push(&mut self, limit: Duration) -> Option<SessionSeen> {
+        let session = self.device.answer_push(limit).await?;
         self.acknowledge(&session);
         Some(session)
     }

@@ -9,7 +9,7 @@ use protocol::laps_csp::{Leaf, Value};
 use uuid::Uuid;
 
 use super::ScenarioContext;
-use super::cohort::{Cohort, Reach, entra_policy};
+use super::cohort::{Cohort, Reach, entra_policy, shows_password};
 use super::member::Member;
 use crate::case::{AccessCase, Attempt, Case, Guarded};
 use crate::error::Error;
@@ -93,8 +93,12 @@ async fn policies(cohort: &Cohort<'_>, policy: Uuid, actor: &str) -> Result<Acce
         effects.push("the policy has other settings".to_owned());
     }
     let list = list.require("GET .../configurationPolicies")?;
-    if !list.iter().any(|listed| listed.id == Some(policy)) {
-        effects.push("the policy is gone".to_owned());
+    match list.iter().find(|listed| listed.id == Some(policy)) {
+        None => effects.push("the policy is gone".to_owned()),
+        Some(listed) if listed.name == name => {
+            effects.push(format!("the policy is now called `{name}`"));
+        }
+        Some(_) => {}
     }
     for stray in list
         .iter()
@@ -116,17 +120,15 @@ async fn policies(cohort: &Cohort<'_>, policy: Uuid, actor: &str) -> Result<Acce
     })
 }
 
-/// The settings of a policy; `None` when they cannot be read.
+/// The settings of a policy; `None` when they make no sense.
 async fn settings(
     cohort: &Cohort<'_>,
     policy: Uuid,
 ) -> Result<(Option<BTreeMap<Leaf, Value>>, ExchangeId), Error> {
     let reply = cohort.admin.policy_settings(policy).await?;
-    let leaves = reply
-        .body
-        .as_ref()
-        .and_then(|body| leaves_from_settings(body).ok());
-    Ok((leaves, reply.exchange))
+    let exchange = reply.exchange;
+    let body = reply.require("GET .../configurationPolicies/{id}/settings")?;
+    Ok((leaves_from_settings(&body).ok(), exchange))
 }
 
 async fn rotation(
@@ -161,6 +163,12 @@ async fn rotation(
     let mut exchanges = session.exchanges;
     exchanges.push(read);
     let after = cohort.rotate(member, Reach::Online).await?;
+    if after.execs > 1 {
+        effects.push(format!(
+            "{} Exec of ResetPassword for one rotation by an actor with the right",
+            after.execs
+        ));
+    }
     let twin = [&before, &after]
         .iter()
         .all(|rotation| rotation.execs > 0 && rotation.password_changed);
@@ -187,6 +195,15 @@ async fn credential(cohort: &Cohort<'_>, member: &Member) -> Result<AccessCase, 
         .read_password_counted(cohort.ledger(), member.entra)
         .await?;
     let (after, _, exchange) = cohort.password(member).await?;
+    let leaks = [
+        ("read metadata", metadata.bytes()),
+        ("read password", explicit.bytes()),
+    ];
+    let effects = leaks
+        .into_iter()
+        .filter(|(_, bytes)| shows_password(member, bytes))
+        .map(|(what, _)| format!("the answer to {what} has a password in it"))
+        .collect();
     Ok(AccessCase {
         actor: "nobody".to_owned(),
         guarded: Guarded::Credential,
@@ -202,7 +219,7 @@ async fn credential(cohort: &Cohort<'_>, member: &Member) -> Result<AccessCase, 
                 exchange: explicit.exchange,
             },
         ],
-        effects: Vec::new(),
+        effects,
         twin: before.password_matches && after.password_matches,
         exchanges: vec![exchange],
     })

@@ -81,7 +81,12 @@ async fn comeback(cohort: &Cohort<'_>, member: &mut Member) -> Result<ComebackCa
     let (after, read) = cohort.metadata(member).await?;
     exchanges.push(read);
     let back = member.marks();
-    let later = cohort.rotate(member, Reach::Online).await?;
+    let mut later = cohort.rotate(member, Reach::Online).await?;
+    // A second Exec for the one request would come at the next session.
+    let known = member.marks().execs;
+    let session = member.check_in().await?;
+    later.execs += member.marks().execs - known;
+    later.exchanges.extend_from_slice(&session.exchanges);
     Ok(ComebackCase {
         refused,
         sessions,

@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 
 use emulator::OsBuild;
 use protocol::JoinType;
-use protocol::directory::password_from_base64;
 use protocol::graph::audit::ACTIVITY_RECOVER;
 use protocol::laps_csp::{Leaf, Value};
 use protocol::time::UtcMillis;
 
 use super::ScenarioContext;
-use super::cohort::{Cohort, contains, entra_policy, looks};
+use super::cohort::{Cohort, Reach, entra_policy, looks, shows_password};
 use super::member::Member;
 use super::rotate::MISSING_ACCOUNT;
 use crate::admin::audit::EventFilter;
-use crate::case::{AdViewCase, AdViewKind, Case, CredentialViewCase, ViewAuditCase};
+use crate::case::{AdViewCase, AdViewKind, Case, CredentialViewCase, ExplicitRead, ViewAuditCase};
 use crate::error::Error;
-use crate::limits;
+use crate::limits::POLL_INTERVAL;
 use crate::transcript::ExchangeId;
 
 /// How often the password of one device is read.
@@ -40,20 +39,28 @@ async fn entra_devices(cohort: &mut Cohort<'_>, cases: &mut Vec<Case>) -> Result
         .device(JoinType::EntraHybridJoined, OsBuild::W10_22H2)
         .await?;
     let mut members = [first, second];
-    for member in &mut members {
+    let mut read = [0, 0];
+    for (member, read) in members.iter_mut().zip(&mut read) {
         member.check_in().await?;
         if let Some(case) = view(cohort, member).await? {
+            *read = u32::from(is_read(&case.explicit));
             cases.push(Case::CredentialView(case));
         }
     }
     let [first, second] = &members;
     // Both at once: on a target that logs nothing, each waits for the time it has.
     let ended = tokio::join!(
-        Box::pin(audited_reads(cohort, first)),
-        Box::pin(audited_reads(cohort, second)),
+        Box::pin(audited_reads(cohort, first, read[0])),
+        Box::pin(audited_reads(cohort, second, read[1])),
     );
     for ended in <[_; 2]>::from(ended) {
         cases.push(Case::ViewAudit(ended?));
+    }
+    // With an earlier password on record, the one in use must show.
+    for member in &mut members {
+        let rotation = cohort.rotate(member, Reach::Online).await?;
+        cases.push(Case::Rotation(rotation));
+        cases.extend(view(cohort, member).await?.map(Case::CredentialView));
     }
     Ok(())
 }
@@ -61,14 +68,8 @@ async fn entra_devices(cohort: &mut Cohort<'_>, cases: &mut Vec<Case>) -> Result
 /// All reads of one device's credential; `None` when the device was not backed up.
 async fn view(cohort: &Cohort<'_>, member: &Member) -> Result<Option<CredentialViewCase>, Error> {
     let upload = member.device.seen().uploads_accepted.last().cloned();
-    let (Some(upload), Some(held)) = (upload, member.device.held_password()) else {
+    let Some(upload) = upload else {
         return Ok(None);
-    };
-    let text = password_from_base64(held.password_base64.expose()).unwrap_or_default();
-    let leaks_password = |bytes: &[u8]| {
-        contains(bytes, b"passwordBase64")
-            || contains(bytes, held.password_base64.expose().as_bytes())
-            || contains(bytes, text.as_bytes())
     };
     let mut leaks = Vec::new();
     let mut exchanges: Vec<ExchangeId> = Vec::new();
@@ -84,17 +85,16 @@ async fn view(cohort: &Cohort<'_>, member: &Member) -> Result<Option<CredentialV
     ] {
         let reply = reader.credential(member.entra).await?;
         exchanges.push(reply.exchange);
-        if leaks_password(reply.bytes()) {
+        if shows_password(member, reply.bytes()) {
             leaks.push(name);
         }
     }
-    let list = cohort.reader.credentials().await?;
+    let list = cohort.reader.credentials_as_listed().await?;
     exchanges.push(list.exchange);
+    let list = list.require("GET /directory/deviceLocalCredentials")?;
     if list
-        .body
         .iter()
-        .flatten()
-        .any(|info| info.credentials.is_some())
+        .any(|info| shows_password(member, info.to_string().as_bytes()))
     {
         leaks.push("the list");
     }
@@ -115,33 +115,44 @@ async fn view(cohort: &Cohort<'_>, member: &Member) -> Result<Option<CredentialV
     }))
 }
 
+/// True when a read gave the password, so that an event tells of it.
+fn is_read(explicit: &ExplicitRead) -> bool {
+    explicit
+        .status
+        .is_some_and(|status| matches!(status, 200..=299))
+}
+
 /// Reads the password again and again, metadata between, and looks for the events of the device.
-async fn audited_reads(cohort: &Cohort<'_>, member: &Member) -> Result<ViewAuditCase, Error> {
-    let before = recovered(cohort, member).await?.0;
+/// `earlier` reads were made before; their events may still be on their way.
+async fn audited_reads(
+    cohort: &Cohort<'_>,
+    member: &Member,
+    earlier: u32,
+) -> Result<ViewAuditCase, Error> {
     let mut exchanges = Vec::new();
-    let mut reads = 0;
+    let mut reads = earlier;
     for _ in 0..READS {
         let (explicit, _, exchange) = cohort.password(member).await?;
-        reads += u32::from(explicit.status == Some(200));
+        reads += u32::from(is_read(&explicit));
         exchanges.push(exchange);
         let (_, exchange) = cohort.metadata(member).await?;
         exchanges.push(exchange);
     }
-    let mut looks = looks(limits::T_AUDIT);
+    let mut looks = looks(cohort.audit_limit());
     let (events, log) = loop {
         let (events, log) = recovered(cohort, member).await?;
         looks = looks.saturating_sub(1);
-        if events >= before + reads || looks == 0 {
+        if events >= reads || looks == 0 {
             break (events, log);
         }
-        tokio::time::sleep(limits::POLL_INTERVAL).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     };
     exchanges.push(log);
     Ok(ViewAuditCase {
         device: member.name(),
         reads,
         metadata_reads: READS,
-        events: events.saturating_sub(before),
+        events,
         exchanges,
     })
 }

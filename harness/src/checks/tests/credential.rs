@@ -124,6 +124,7 @@ fn no_password_of_a_device_that_uses_active_directory_is_shown() {
                 (|_| {}, Held),
                 (|case| case.status = Some(200), Held),
                 (|case| case.delivered = false, NotArmed),
+                (|case| case.status = Some(500), NotArmed),
                 (|case| case.twin = false, NotArmed),
                 (|case| case.status = None, NotArmed),
                 (

@@ -147,6 +147,8 @@ fn before_processing_there_is_no_data_and_no_rotation() {
             (|case| case.rotation = None, Held),
             (|case| case.twin_read = false, NotArmed),
             (|case| case.metadata_status = None, NotArmed),
+            (|case| case.metadata_status = Some(500), NotArmed),
+            (|case| case.explicit_status = Some(429), NotArmed),
             (
                 |case| case.metadata_status = Some(200),
                 Violated("account-data-before-processing"),
@@ -334,6 +336,22 @@ fn every_policy_of_a_conflict_reports_it_on_both_sides() {
     }
 }
 
+fn resolution(kind: ConflictKind, remedy: Remedy) -> ResolutionCase {
+    ResolutionCase {
+        device: "d".to_owned(),
+        kind,
+        remedy,
+        was_reported: true,
+        reaching: vec![report(PolicyRole::Original, &PolicyState::Compliant)],
+        stale_conflicts: 0,
+        summary_rows: 0,
+        expected: BTreeMap::from([(Leaf::PasswordLength, Value::Int(18))]),
+        held: BTreeMap::from([(Leaf::PasswordLength, Value::Int(18))]),
+        complete: true,
+        exchanges: vec![exchange(1)],
+    }
+}
+
 #[test]
 fn a_resolved_conflict_is_gone_everywhere_and_the_value_is_there() {
     for (id, kind, remedy) in [
@@ -358,20 +376,7 @@ fn a_resolved_conflict_is_gone_everywhere_and_the_value_is_there() {
             Remedy::Equalised,
         ),
     ] {
-        let right = ResolutionCase {
-            device: "d".to_owned(),
-            kind,
-            remedy,
-            was_reported: true,
-            reaching: vec![report(PolicyRole::Original, &PolicyState::Compliant)],
-            stale_conflicts: 0,
-            summary_rows: 0,
-            leaf: Leaf::PasswordLength,
-            expected: Value::Int(18),
-            held: Some(Value::Int(18)),
-            complete: true,
-            exchanges: vec![exchange(1)],
-        };
+        let right = resolution(kind, remedy);
         check(
             id,
             &right,
@@ -394,11 +399,18 @@ fn a_resolved_conflict_is_gone_everywhere_and_the_value_is_there() {
                     Violated("summary-still-names-it"),
                 ),
                 (
-                    |case| case.held = Some(Value::Int(22)),
+                    |case| case.held = BTreeMap::from([(Leaf::PasswordLength, Value::Int(22))]),
                     Violated("wrong-value-after-resolution"),
                 ),
                 (
-                    |case| case.held = None,
+                    |case| {
+                        let leaf = Leaf::BackupDirectory;
+                        case.expected.insert(leaf, Value::Int(1));
+                    },
+                    Violated("not-delivered-after-resolution"),
+                ),
+                (
+                    |case| case.held.clear(),
                     Violated("not-delivered-after-resolution"),
                 ),
             ],
@@ -431,6 +443,14 @@ fn a_policy_that_cannot_lead_to_a_backup_is_no_error() {
             &[
                 (|_| {}, Held),
                 (|case| case.delivered = false, NotArmed),
+                // Withheld because of an error is an error, too.
+                (
+                    |case| {
+                        case.delivered = false;
+                        case.device_state = Some(PolicyState::Error);
+                    },
+                    Violated("error-reported"),
+                ),
                 (|case| case.twin = false, NotArmed),
                 (|case| case.device_state = None, NotArmed),
                 (

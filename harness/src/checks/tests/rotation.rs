@@ -34,6 +34,7 @@ fn done() -> RotationCase {
         execs: 1,
         backups: 1,
         password_changed: true,
+        password_shown: Some(true),
         hours_to_expiry: 700,
         in_load: false,
         exchanges: vec![exchange(1)],
@@ -46,6 +47,7 @@ fn failed() -> RotationCase {
         execs: 0,
         backups: 0,
         password_changed: false,
+        password_shown: None,
         ..done()
     }
 }
@@ -82,6 +84,11 @@ fn an_online_device_with_a_backup_is_rotated_whatever_the_age() {
                     Violated("not-done"),
                 ),
                 (|case| case.action = None, Violated("not-done")),
+                (|case| case.password_shown = None, Held),
+                (
+                    |case| case.password_shown = Some(false),
+                    Violated("new-password-not-shown"),
+                ),
             ],
         );
     }
@@ -157,6 +164,7 @@ fn a_device_without_backup_fails_manual_rotation() {
                 |case| case.action = Some(action(ActionState::NotSupported)),
                 Violated("not-failed-without-backup"),
             ),
+            (|case| case.execs = 1, Violated("exec-without-backup")),
             (
                 |case| {
                     case.join_type = JoinType::EntraRegistered;
@@ -428,6 +436,10 @@ fn a_policy_of_1_march_rotates_on_11_march() {
                 |case| case.backups[0].shown.status = Some(404),
                 Violated("backup-not-shown"),
             ),
+            (
+                |case| case.backups[0].shown.last = None,
+                Violated("backup-not-shown"),
+            ),
             // Not read, so not judged.
             (|case| case.backups[0].shown = MetadataRead::default(), Held),
         ],
@@ -520,6 +532,7 @@ fn the_books_of_the_run_balance() {
     (books.lost, books.seen) = (0, 1);
     books.discrepancies.clear();
     let right = BooksCase {
+        kind: OpKind::Rotation,
         books,
         exchanges: vec![exchange(1)],
     };

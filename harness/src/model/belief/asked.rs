@@ -55,9 +55,15 @@ impl<'a> Asked<'a> {
             }
             Verb::Get | Verb::Delete | Verb::Exec => None,
         });
-        let atomics = self.atomics.iter().map(|(cmd_id, _)| (*cmd_id, What::Policy));
+        let atomics = self
+            .atomics
+            .iter()
+            .map(|(cmd_id, _)| (*cmd_id, What::Policy));
         let execs = self.execs.iter().map(|ask| (ask.cmd_id, What::Exec));
-        let reads = self.status_reads.iter().map(|ask| (ask.cmd_id, What::StatusRead));
+        let reads = self
+            .status_reads
+            .iter()
+            .map(|ask| (ask.cmd_id, What::StatusRead));
         set_up.chain(atomics).chain(execs).chain(reads)
     }
 

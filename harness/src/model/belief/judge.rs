@@ -40,12 +40,7 @@ impl Belief {
     }
 
     /// True when the policy was delivered exactly.
-    fn judge_policy(
-        &self,
-        owed: Owed,
-        asked: &Asked<'_>,
-        wrong: &mut Vec<WrongAnswer>,
-    ) -> bool {
+    fn judge_policy(&self, owed: Owed, asked: &Asked<'_>, wrong: &mut Vec<WrongAnswer>) -> bool {
         let expected = match (&self.class.policy, owed) {
             (Some(policy), Owed::Yes | Owed::Maybe) => Some(policy),
             (Some(_), Owed::No) | (None, _) => None,
@@ -90,14 +85,21 @@ impl Belief {
         let unchanged = self.class.policy.as_ref().is_some_and(|policy| {
             content.iter().all(|ask| {
                 let leaf = Leaf::by_loc_uri(ask.loc_uri);
-                let value = leaf.and_then(|leaf| policy.get(&leaf)).map(ToString::to_string);
+                let value = leaf
+                    .and_then(|leaf| policy.get(&leaf))
+                    .map(ToString::to_string);
                 ask.verb == Verb::Replace && value.is_some() && value.as_deref() == ask.data
             })
         });
         if unchanged {
             return WrongAnswer::common("no setting that was acknowledged already", seen);
         }
-        WrongAnswer::of(ASSIGN, "laps-leaf-unexpected", "no LAPS setting written", seen)
+        WrongAnswer::of(
+            ASSIGN,
+            "laps-leaf-unexpected",
+            "no LAPS setting written",
+            seen,
+        )
     }
 
     fn judge_execs(
@@ -108,7 +110,7 @@ impl Belief {
     ) {
         match asked.execs.as_slice() {
             [] => {
-                if expectation.first && expectation.rotation == Rotation::Due {
+                if expectation.exec_due() {
                     wrong.push(WrongAnswer::of(
                         ROTATE,
                         "exec-missing",
@@ -169,9 +171,8 @@ fn strange_command(strange: &str) -> WrongAnswer {
 /// Set-up of the push channel (contract 2): Add `Push`, Add `Push/PFN`, Get `Push/ChannelURI`, Get
 /// `Push/Status`.
 fn judge_set_up(owed: Owed, asked: &[Ask<'_>], wrong: &mut Vec<WrongAnswer>) {
-    let matches = |ask: &Ask<'_>, verb: Verb, end: &str| {
-        ask.verb == verb && ask.loc_uri.ends_with(end)
-    };
+    let matches =
+        |ask: &Ask<'_>, verb: Verb, end: &str| ask.verb == verb && ask.loc_uri.ends_with(end);
     match (owed, asked) {
         (Owed::No | Owed::Maybe, []) => {}
         (Owed::Yes | Owed::Maybe, [node, pfn, uri, status])
@@ -205,16 +206,15 @@ fn judge_status_reads(owed: Owed, asked: &[Ask<'_>], wrong: &mut Vec<WrongAnswer
             Owed::No => "no Get ResetPasswordStatus",
             Owed::Yes | Owed::Maybe => "one Get ResetPasswordStatus",
         };
-        wrong.push(WrongAnswer::common(required, format!("{} of them", asked.len())));
+        wrong.push(WrongAnswer::common(
+            required,
+            format!("{} of them", asked.len()),
+        ));
     }
 }
 
 /// Every leaf of the policy with its value and format, and no other.
-fn judge_leaves(
-    policy: &BTreeMap<Leaf, Value>,
-    content: &[Ask<'_>],
-    wrong: &mut Vec<WrongAnswer>,
-) {
+fn judge_leaves(policy: &BTreeMap<Leaf, Value>, content: &[Ask<'_>], wrong: &mut Vec<WrongAnswer>) {
     let mut missing: Vec<Leaf> = policy.keys().copied().collect();
     for ask in content {
         let leaf = Leaf::by_loc_uri(ask.loc_uri).filter(|leaf| missing.contains(leaf));
@@ -228,7 +228,10 @@ fn judge_leaves(
             continue;
         };
         missing.retain(|one| *one != leaf);
-        let value = policy.get(&leaf).map(ToString::to_string).unwrap_or_default();
+        let value = policy
+            .get(&leaf)
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let same = match leaf.node().parse(ask.data.unwrap_or_default()) {
             Some(read) => policy.get(&leaf) == Some(&read),
             None => false,
@@ -243,7 +246,10 @@ fn judge_leaves(
         }
         let format = leaf.node().format.as_str();
         if ask.format != Some(format) {
-            wrong.push(WrongAnswer::common(format!("{leaf} with the format {format}"), text(ask)));
+            wrong.push(WrongAnswer::common(
+                format!("{leaf} with the format {format}"),
+                text(ask),
+            ));
         }
     }
     for leaf in missing {
@@ -258,7 +264,13 @@ fn judge_leaves(
 
 /// A command as evidence shows it; values only of LAPS settings, none of which is secret.
 fn text(ask: &Ask<'_>) -> String {
-    let Ask { verb, loc_uri, format, data, .. } = ask;
+    let Ask {
+        verb,
+        loc_uri,
+        format,
+        data,
+        ..
+    } = ask;
     let format = format.unwrap_or("no format");
     match data {
         Some(data) if is_laps(loc_uri) => format!("{verb} {loc_uri} ({format}) = {data}"),

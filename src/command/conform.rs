@@ -1,0 +1,149 @@
+//! `muster conform`: the catalogue against the built-in core or a target from a file.
+
+use std::process::ExitCode;
+
+use harness::catalogue::{Catalogue, Requirement};
+use harness::conform::{self, ConformOptions, RowState, Selection};
+use harness::error::Error;
+use harness::report::folder::ReportFolder;
+use harness::run::{Origin, Outcome};
+use reference::{CONFORM_FAULTS, FAULTS, Fault, FaultRow};
+use tokio::sync::watch;
+
+use super::run::{nothing, publish, target_of_file, under_signals};
+use super::{SET_UP, complain, runtime, say};
+use crate::child::{CoreChild, CoreOptions};
+use crate::cli::ConformArgs;
+
+/// Lists or judges; the exit code is that of the gravest cause.
+pub(crate) fn conform(arguments: ConformArgs) -> ExitCode {
+    let selection = match selection(&arguments) {
+        Ok(selection) => selection,
+        Err(error) => return refuse(&error),
+    };
+    if arguments.list {
+        return list(&selection);
+    }
+    let folder = arguments.report.as_deref().map(ReportFolder::prepare);
+    let folder = match folder.transpose() {
+        Ok(folder) => folder,
+        Err(error) => return refuse(&error),
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let seed = arguments.seed;
+    let outcome = runtime
+        .block_on(under_signals(|cancel| carry(arguments, selection, cancel)))
+        .unwrap_or_else(|error| nothing(seed, error));
+    runtime.shutdown_background();
+    publish(outcome, folder.as_ref())
+}
+
+fn refuse(error: &Error) -> ExitCode {
+    complain(&error.to_string());
+    ExitCode::from(SET_UP)
+}
+
+/// The rows that are wanted; a selection without rows is a mistake of its author.
+fn selection(arguments: &ConformArgs) -> Result<Selection, Error> {
+    let selection = Selection {
+        set: arguments.set,
+        only: arguments.only.clone(),
+        area: arguments.area,
+    };
+    let catalogue = Catalogue::builtin()?;
+    if selection.rows(&catalogue).next().is_none() {
+        return Err(Error::SetUp(
+            "no requirement of this set fits --only and --area; `--list` shows all".to_owned(),
+        ));
+    }
+    Ok(selection)
+}
+
+async fn carry(
+    arguments: ConformArgs,
+    selection: Selection,
+    cancel: watch::Receiver<bool>,
+) -> Result<Outcome, Error> {
+    let fault = arguments.fault.and_then(fault_row).map(|row| row.name);
+    let (core, target) = match &arguments.target_json {
+        Some(path) => (None, target_of_file(path)?),
+        None => {
+            let (core, target) = CoreChild::start(&CoreOptions {
+                seed: arguments.seed,
+                fault,
+                push_token: arguments.push_token.clone(),
+                virtual_clock: true,
+                null: None,
+            })
+            .await?;
+            (Some(core), target)
+        }
+    };
+    let origin = core
+        .as_ref()
+        .map_or(Origin::External, |core| Origin::BuiltIn {
+            pid: core.pid(),
+            fault,
+        });
+    let options = ConformOptions {
+        selection,
+        strict: arguments.strict,
+        collateral: false,
+        device: true,
+        seed: arguments.seed,
+        push_token: arguments.push_token,
+        origin,
+    };
+    let outcome = conform::conform(target, options, cancel).await;
+    if let Some(core) = core {
+        core.stop().await;
+    }
+    Ok(outcome)
+}
+
+/// Every fault of the library.
+pub(super) fn all_faults() -> impl Iterator<Item = &'static FaultRow> {
+    FAULTS.iter().chain(CONFORM_FAULTS)
+}
+
+fn fault_row(fault: Fault) -> Option<&'static FaultRow> {
+    all_faults().find(|row| row.fault == fault)
+}
+
+/// One line a row: id, level, state, title.
+fn list(selection: &Selection) -> ExitCode {
+    let catalogue = match Catalogue::builtin() {
+        Ok(catalogue) => catalogue,
+        Err(error) => return refuse(&error),
+    };
+    let rows: Vec<&Requirement> = selection.rows(&catalogue).collect();
+    let width = rows.iter().map(|row| row.id.len()).max().unwrap_or(0);
+    let mut counts = [
+        ("tested", 0_u32),
+        ("device", 0),
+        ("planned", 0),
+        ("untestable", 0),
+    ];
+    for row in &rows {
+        let state = conform::state_of(row);
+        for (name, count) in &mut counts {
+            *count += u32::from(*name == state.as_str());
+        }
+        let level = row.level.as_str();
+        let why = match &state {
+            RowState::Untestable(why) => format!(" ({why})"),
+            RowState::Tested | RowState::Device | RowState::Planned => String::new(),
+        };
+        let state = state.as_str();
+        say(&format!(
+            "{:<width$}  {level:<6}  {state:<10}  {}{why}",
+            row.id, row.title
+        ));
+    }
+    let counts = counts.map(|(name, count)| format!("{count} {name}"));
+    say(&format!("{} rows: {}", rows.len(), counts.join(", ")));
+    ExitCode::SUCCESS
+}
