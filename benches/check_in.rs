@@ -34,7 +34,9 @@ fn check_in(criterion: &mut Criterion) {
 
 fn one_session(world: &mut World, index: usize) {
     let now = world.now;
-    world.members[index].device.start_session(now, SessionCause::Schedule);
+    world.members[index]
+        .device
+        .start_session(now, SessionCause::Schedule);
     world.members[index].device.handle_timeout(now);
     world.settle(index);
 }

@@ -31,7 +31,8 @@ fn codec(criterion: &mut Criterion) {
     for (name, bytes) in MESSAGES {
         group.throughput(Throughput::Bytes(u64::try_from(bytes.len()).unwrap_or(0)));
         group.bench_function(format!("decode/{name}"), |bencher| {
-            bencher.iter(|| decode(black_box(bytes), &limits).map(|message| message.commands.len()));
+            bencher
+                .iter(|| decode(black_box(bytes), &limits).map(|message| message.commands.len()));
         });
         let Ok(message) = decode(bytes, &limits) else {
             continue;

@@ -15,7 +15,13 @@ fn a_small_run_passes_every_requirement_and_writes_its_reports() {
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("small");
     let run = output(&[
-        "run", "--devices", "300", "--duration", "3s", "--report", &folder.join("out"),
+        "run",
+        "--devices",
+        "300",
+        "--duration",
+        "3s",
+        "--report",
+        &folder.join("out"),
     ]);
     let text = String::from_utf8(run.stdout).unwrap();
     assert_eq!(run.status.code(), Some(0), "{text}");
@@ -59,7 +65,11 @@ fn fleet_figures(report: &Value) {
 
 fn load_figures(report: &Value) {
     let load = &report["load"];
-    let figure = |name: &str| load[name].as_u64().unwrap_or_else(|| panic!("{name}: {load}"));
+    let figure = |name: &str| {
+        load[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{name}: {load}"))
+    };
     assert_eq!(figure("planned"), 315);
     assert_eq!(figure("planned"), figure("started") + figure("not_started"));
     assert_eq!(figure("started"), figure("completed") + figure("failed"));
@@ -72,7 +82,12 @@ fn load_figures(report: &Value) {
         assert!(at("p50") <= at("p90") && at("p90") <= at("p99"), "{load}");
         assert!(at("p99") <= at("p999") && at("p999") <= at("max"), "{load}");
     }
-    for name in ["harness_cpu_s", "core_cpu_s", "check_ins_per_s", "duration_s"] {
+    for name in [
+        "harness_cpu_s",
+        "core_cpu_s",
+        "check_ins_per_s",
+        "duration_s",
+    ] {
         assert!(load[name].as_f64().unwrap() > 0.0, "{name}: {load}");
     }
     for name in ["harness_peak_rss_bytes", "core_peak_rss_bytes"] {
@@ -82,7 +97,11 @@ fn load_figures(report: &Value) {
 
 fn audit_figures(report: &Value) {
     let audit = &report["audit"];
-    let figure = |name: &str| audit[name].as_u64().unwrap_or_else(|| panic!("{name}: {audit}"));
+    let figure = |name: &str| {
+        audit[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{name}: {audit}"))
+    };
     assert!(figure("expected_low") <= figure("seen"));
     assert!(figure("seen") <= figure("expected_high"));
     assert!(figure("seen") >= 100, "{audit}");
@@ -109,7 +128,10 @@ fn equal_seeds_give_equal_fleets_and_plans() {
     let first = digests("7");
     assert_eq!(first, digests("7"));
     let other = digests("8");
-    assert!(first.iter().zip(&other).all(|(a, b)| a != b), "{first:?} {other:?}");
+    assert!(
+        first.iter().zip(&other).all(|(a, b)| a != b),
+        "{first:?} {other:?}"
+    );
 }
 
 #[test]
@@ -122,7 +144,10 @@ fn wrong_arguments_exit_4_with_a_sentence_that_names_the_value() {
         (&["run", "--devices", "0"], "0"),
         (&["run", "--duration", "ten"], "ten"),
         (&["run", "--rate", "-3"], "-3"),
-        (&["run", "--target-json", "/nowhere/target.json"], "/nowhere/target.json"),
+        (
+            &["run", "--target-json", "/nowhere/target.json"],
+            "/nowhere/target.json",
+        ),
         (&["run", "--report", "/proc/muster"], "/proc/muster"),
         (&["serve", "--set", "tomorrow"], "tomorrow"),
         (&["serve", "--listen", "0.0.0.0:0"], "0.0.0.0:0"),
@@ -133,7 +158,10 @@ fn wrong_arguments_exit_4_with_a_sentence_that_names_the_value() {
         let complaint = String::from_utf8_lossy(&run.stderr).into_owned();
         assert_eq!(run.status.code(), Some(4), "{arguments:?}: {complaint}");
         assert!(complaint.contains(named), "{arguments:?}: {complaint}");
-        assert!(!complaint.contains("panicked"), "{arguments:?}: {complaint}");
+        assert!(
+            !complaint.contains("panicked"),
+            "{arguments:?}: {complaint}"
+        );
     }
 }
 
@@ -157,8 +185,20 @@ fn a_target_that_never_answers_exits_4() {
         .map(|plane| format!("\"{plane}\":\"{url}\""))
         .join(",");
     let file = folder.join("target.json");
-    fs::write(&file, format!("{{{planes},\"tokens\":{{\"control\":\"x\"}}}}")).unwrap();
-    let run = output(&["run", "--devices", "20", "--duration", "1s", "--target-json", &file]);
+    fs::write(
+        &file,
+        format!("{{{planes},\"tokens\":{{\"control\":\"x\"}}}}"),
+    )
+    .unwrap();
+    let run = output(&[
+        "run",
+        "--devices",
+        "20",
+        "--duration",
+        "1s",
+        "--target-json",
+        &file,
+    ]);
     let complaint = String::from_utf8_lossy(&run.stderr).into_owned();
     assert_eq!(run.status.code(), Some(4), "{complaint}");
     assert!(complaint.contains(&url), "{complaint}");
@@ -173,12 +213,27 @@ fn another_process_as_target_gives_the_same_verdicts_twice() {
     fs::write(&file, &core.line).unwrap();
     for name in ["first", "second"] {
         let run = output(&[
-            "run", "--devices", "100", "--duration", "2s", "--target-json", &file, "--report",
+            "run",
+            "--devices",
+            "100",
+            "--duration",
+            "2s",
+            "--target-json",
+            &file,
+            "--report",
             &folder.join(name),
         ]);
-        assert_eq!(run.status.code(), Some(0), "{}", String::from_utf8_lossy(&run.stdout));
+        assert_eq!(
+            run.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&run.stdout)
+        );
         let verdicts = verdicts(&folder.report(name));
-        assert!(verdicts.iter().all(|(_, verdict)| verdict == "pass"), "{verdicts:?}");
+        assert!(
+            verdicts.iter().all(|(_, verdict)| verdict == "pass"),
+            "{verdicts:?}"
+        );
     }
 }
 
@@ -190,7 +245,14 @@ fn a_core_that_dies_in_mid_run_exits_2_with_an_incomplete_report() {
     let file = folder.join("target.json");
     fs::write(&file, &core.line).unwrap();
     let mut run = Running::start(&[
-        "run", "--devices", "200", "--duration", "20s", "--target-json", &file, "--report",
+        "run",
+        "--devices",
+        "200",
+        "--duration",
+        "20s",
+        "--target-json",
+        &file,
+        "--report",
         &folder.join("out"),
     ]);
     run.wait_for("measuring");
@@ -205,19 +267,34 @@ fn an_interrupted_run_exits_130_and_leaves_no_child() {
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("interrupted");
     let mut run = Running::start(&[
-        "run", "--devices", "200", "--duration", "30s", "--report", &folder.join("out"),
+        "run",
+        "--devices",
+        "200",
+        "--duration",
+        "30s",
+        "--report",
+        &folder.join("out"),
     ]);
     let core = run.wait_for("core process");
     run.wait_for("measuring");
     let pid = run.child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
     assert_eq!(run.end(), Some(130));
     incomplete(&folder.report("out"));
     let core_pid: u32 = core
         .split_whitespace()
         .find_map(|word| word.trim_matches(',').parse().ok())
         .unwrap();
-    assert!(!Path::new(&format!("/proc/{core_pid}")).exists(), "the core {core_pid} lives on");
+    assert!(
+        !Path::new(&format!("/proc/{core_pid}")).exists(),
+        "the core {core_pid} lives on"
+    );
 }
 
 #[test]
@@ -269,7 +346,10 @@ impl Running {
     fn wait_for(&mut self, word: &str) -> String {
         loop {
             let mut line = String::new();
-            assert!(self.lines.read_line(&mut line).unwrap() > 0, "no line with `{word}`");
+            assert!(
+                self.lines.read_line(&mut line).unwrap() > 0,
+                "no line with `{word}`"
+            );
             if line.contains(word) {
                 return line;
             }

@@ -28,7 +28,15 @@ fn each_fault_fails_the_requirement_it_names() {
     for (name, requirement) in rows() {
         let out = folder.join(&name);
         let run = output(&[
-            "run", "--devices", "300", "--duration", "3s", "--fault", &name, "--report", &out,
+            "run",
+            "--devices",
+            "300",
+            "--duration",
+            "3s",
+            "--fault",
+            &name,
+            "--report",
+            &out,
         ]);
         let text = String::from_utf8_lossy(&run.stdout).into_owned();
         if run.status.code() != Some(1) {
@@ -70,7 +78,10 @@ fn each_judged_requirement_has_a_fault() {
         .filter(|word| word.starts_with("REQ-"))
         .map(str::to_owned)
         .collect();
-    let broken: BTreeSet<String> = rows().into_iter().map(|(_, requirement)| requirement).collect();
+    let broken: BTreeSet<String> = rows()
+        .into_iter()
+        .map(|(_, requirement)| requirement)
+        .collect();
     assert_eq!(judged.len(), 35);
     assert_eq!(judged, broken);
 }

@@ -7,6 +7,9 @@
 )]
 
 mod cli;
+mod conform;
+mod contract;
+mod exhaustive;
 mod faults;
 mod simulation;
 mod tidy;

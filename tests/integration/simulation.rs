@@ -95,17 +95,29 @@ impl Month {
         assign(&mut world, &steady_policy, &steady_group);
         assign(&mut world, &edited_policy, &edited_group);
         for index in 0..DEVICES {
-            let os = if index % 3 == 0 { OsBuild::W10_22H2 } else { OsBuild::W11_24H2 };
+            let os = if index % 3 == 0 {
+                OsBuild::W10_22H2
+            } else {
+                OsBuild::W11_24H2
+            };
             // Spread over an hour, as a fleet enrols.
             let at = march(1, 9).plus_millis(i64::try_from(index).unwrap() * 3_600);
             world.run_until(at);
             let member = world.enroll(join_type_of(index), os);
-            let group = if part_of(index) == Part::Edited { &edited_group } else { &steady_group };
+            let group = if part_of(index) == Part::Edited {
+                &edited_group
+            } else {
+                &steady_group
+            };
             if world.members[member].entra_id.is_some() {
                 join(&mut world, group, member);
             }
         }
-        Self { world, edited_policy, rotations: 0 }
+        Self {
+            world,
+            edited_policy,
+            rotations: 0,
+        }
     }
 
     fn live(&mut self) {
@@ -116,9 +128,13 @@ impl Month {
             }
         }
         self.world.run_until(march(8, 12));
-        let path = format!("/beta/deviceManagement/configurationPolicies/{}", self.edited_policy);
+        let path = format!(
+            "/beta/deviceManagement/configurationPolicies/{}",
+            self.edited_policy
+        );
         let (status, answer) =
-            self.world.admin("policy-admin", "PUT", &path, &policy_body("edited", 7));
+            self.world
+                .admin("policy-admin", "PUT", &path, &policy_body("edited", 7));
         assert_eq!(status, 204, "{answer}");
         self.world.run_until(march(9, 12));
         self.connect_away(Connectivity::Offline);
@@ -129,10 +145,11 @@ impl Month {
 
     fn rotate(&mut self, index: usize) {
         let managed = self.world.managed_id(index);
-        let path = format!(
-            "/beta/deviceManagement/managedDevices/{managed}/rotateLocalAdminPassword"
-        );
-        let (status, answer) = self.world.admin("rotate-operator", "POST", &path, &Value::Null);
+        let path =
+            format!("/beta/deviceManagement/managedDevices/{managed}/rotateLocalAdminPassword");
+        let (status, answer) = self
+            .world
+            .admin("rotate-operator", "POST", &path, &Value::Null);
         assert_eq!(status, 204, "{answer}");
         self.rotations += 1;
     }
@@ -140,7 +157,9 @@ impl Month {
     fn connect_away(&mut self, connectivity: Connectivity) {
         let now = self.world.now;
         for index in (0..DEVICES).filter(|index| part_of(*index) == Part::Away) {
-            self.world.members[index].device.set_connectivity(now, connectivity);
+            self.world.members[index]
+                .device
+                .set_connectivity(now, connectivity);
             self.world.settle(index);
         }
     }
@@ -150,8 +169,11 @@ impl Month {
     fn schedules_hold(&self) {
         for (index, member) in self.world.members.iter().enumerate() {
             let part = part_of(index);
-            let seen: Vec<String> =
-                member.uploads.iter().map(|(at, _)| at.to_string()).collect();
+            let seen: Vec<String> = member
+                .uploads
+                .iter()
+                .map(|(at, _)| at.to_string())
+                .collect();
             let days: Vec<i64> = member
                 .uploads
                 .iter()
@@ -169,7 +191,11 @@ impl Month {
                 );
             }
             if part != Part::Away {
-                assert_eq!(member.directory_requests, member.uploads.len() as u64, "{index}");
+                assert_eq!(
+                    member.directory_requests,
+                    member.uploads.len() as u64,
+                    "{index}"
+                );
             }
         }
     }
@@ -180,21 +206,36 @@ impl Month {
                 continue;
             };
             let path = format!("/v1.0/directory/deviceLocalCredentials/{entra_id}");
-            let (status, shown) = self.world.admin("metadata-reader", "GET", &path, &Value::Null);
+            let (status, shown) = self
+                .world
+                .admin("metadata-reader", "GET", &path, &Value::Null);
             let Some((last, next)) = self.world.members[index].uploads.last() else {
                 assert_eq!(status, 404, "device {index}: {shown}");
                 continue;
             };
-            assert_eq!(shown["lastBackupDateTime"], last.to_string(), "device {index}");
+            assert_eq!(
+                shown["lastBackupDateTime"],
+                last.to_string(),
+                "device {index}"
+            );
             assert_eq!(shown["refreshDateTime"], next.to_string(), "device {index}");
-            let age = if part_of(index) == Part::Edited { 7 } else { 10 };
+            let age = if part_of(index) == Part::Edited {
+                7
+            } else {
+                10
+            };
             assert_eq!(next.millis().millis_since(last.millis()), age * DAY_MS);
         }
     }
 
     /// One update event a backup, one rotation event a manual rotation, none lost, none doubled.
     fn books_balance(&mut self) {
-        let uploads: usize = self.world.members.iter().map(|member| member.uploads.len()).sum();
+        let uploads: usize = self
+            .world
+            .members
+            .iter()
+            .map(|member| member.uploads.len())
+            .sum();
         let updates = self.world.admin_list(
             "auditor",
             "/v1.0/auditLogs/directoryAudits?$top=999&$filter=activityDisplayName%20eq%20'Update%20device%20local%20administrator%20password'",
@@ -266,7 +307,8 @@ fn join(world: &mut World, group: &str, member: usize) {
     let path = format!("/v1.0/devices?$filter=deviceId%20eq%20'{entra_id}'");
     let found = world.admin_list("policy-admin", &path);
     let object = found[0]["id"].as_str().unwrap();
-    let body = json!({"@odata.id": format!("https://graph.example/v1.0/directoryObjects/{object}")});
+    let body =
+        json!({"@odata.id": format!("https://graph.example/v1.0/directoryObjects/{object}")});
     let path = format!("/v1.0/groups/{group}/members/$ref");
     let (status, answer) = world.admin("policy-admin", "POST", &path, &body);
     assert_eq!(status, 204, "{answer}");

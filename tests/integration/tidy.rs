@@ -26,10 +26,24 @@ const LICENCES: [&str; 9] = [
 const BANNED: [(&str, &[&str]); 4] = [
     (
         "protocol",
-        &["emulator", "reference", "harness", "muster", "tokio", "hyper", "rand"],
+        &[
+            "emulator",
+            "reference",
+            "harness",
+            "muster",
+            "tokio",
+            "hyper",
+            "rand",
+        ],
     ),
-    ("emulator", &["reference", "harness", "muster", "tokio", "hyper"]),
-    ("reference", &["emulator", "harness", "muster", "tokio", "hyper"]),
+    (
+        "emulator",
+        &["reference", "harness", "muster", "tokio", "hyper"],
+    ),
+    (
+        "reference",
+        &["emulator", "harness", "muster", "tokio", "hyper"],
+    ),
     ("harness", &["reference", "muster"]),
 ];
 
@@ -62,7 +76,10 @@ fn checks_read_what_was_recorded_and_nothing_else() {
         "super",
     ];
     for (path, text) in rust_files("harness/src/checks") {
-        for line in text.lines().filter(|line| line.trim_start().starts_with("use ")) {
+        for line in text
+            .lines()
+            .filter(|line| line.trim_start().starts_with("use "))
+        {
             let import = line.trim_start().trim_start_matches("use ");
             let fine = allowed.iter().any(|prefix| import.starts_with(prefix))
                 || import.starts_with("std::")
@@ -86,10 +103,24 @@ fn the_model_shares_no_code_with_device_or_core() {
 
 #[test]
 fn the_clock_is_read_in_the_shells_only() {
-    let allowed = ["harness/src/clock.rs", "src/serve/mod.rs", "src/serve/io.rs"];
-    for folder in ["protocol/src", "emulator/src", "reference/src", "harness/src", "src"] {
+    let allowed = [
+        "harness/src/clock.rs",
+        "src/serve/mod.rs",
+        "src/serve/io.rs",
+    ];
+    for folder in [
+        "protocol/src",
+        "emulator/src",
+        "reference/src",
+        "harness/src",
+        "src",
+    ] {
         for (path, text) in rust_files(folder) {
-            let relative = path.strip_prefix(ROOT).unwrap().to_string_lossy().into_owned();
+            let relative = path
+                .strip_prefix(ROOT)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
             if allowed.contains(&relative.as_str()) {
                 continue;
             }
@@ -111,7 +142,13 @@ fn every_dependency_has_a_known_licence() {
 #[test]
 fn no_file_is_too_long_to_read() {
     // CONTRIBUTING.md: at most 600 lines without the tests at the bottom.
-    for folder in ["protocol/src", "emulator/src", "reference/src", "harness/src", "src"] {
+    for folder in [
+        "protocol/src",
+        "emulator/src",
+        "reference/src",
+        "harness/src",
+        "src",
+    ] {
         for (path, text) in rust_files(folder) {
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             let lines = code.lines().count();
@@ -136,14 +173,21 @@ impl Graph {
             .current_dir(ROOT)
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
         let mut names = BTreeMap::new();
         let mut licences = BTreeMap::new();
         for package in metadata["packages"].as_array().unwrap() {
             let name = package["name"].as_str().unwrap().to_owned();
             names.insert(package["id"].as_str().unwrap().to_owned(), name.clone());
-            licences.insert(name, package["license"].as_str().unwrap_or("none").to_owned());
+            licences.insert(
+                name,
+                package["license"].as_str().unwrap_or("none").to_owned(),
+            );
         }
         let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for node in metadata["resolve"]["nodes"].as_array().unwrap() {
@@ -165,11 +209,17 @@ impl Graph {
         let mut open = vec![from.to_owned()];
         while let Some(name) = open.pop() {
             let needed = self.edges.get(&name).into_iter().flatten();
-            let new: Vec<_> = needed.filter(|next| !reached.contains(*next)).cloned().collect();
+            let new: Vec<_> = needed
+                .filter(|next| !reached.contains(*next))
+                .cloned()
+                .collect();
             reached.extend(new.iter().cloned());
             open.extend(new);
         }
-        assert!(!reached.is_empty(), "`{from}` needs nothing: is it still a package?");
+        assert!(
+            !reached.is_empty(),
+            "`{from}` needs nothing: is it still a package?"
+        );
         reached
     }
 }
@@ -178,7 +228,10 @@ impl Graph {
 fn host() -> String {
     let output = Command::new("rustc").arg("-vV").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
+    text.lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .unwrap()
+        .to_owned()
 }
 
 /// Every Rust file below a folder with its text.
@@ -187,7 +240,11 @@ fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
     let mut open = vec![Path::new(ROOT).join(folder)];
     while let Some(path) = open.pop() {
         if path.is_dir() {
-            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            open.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
             files.push((path, text));

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
 
 use emulator::{Device, DeviceSpec, Endpoint, EnrollmentGrant, OsBuild, Response};
 use protocol::JoinType;
@@ -60,13 +61,22 @@ impl World {
             virtual_clock: false,
             rights_set: reference::RightsSet::Current2025,
             poll: PollSchedule {
-                first: Retries { count: 5, interval_min: 3 },
-                second: Retries { count: 8, interval_min: 15 },
-                remaining: Retries { count: 0, interval_min: 480 },
+                first: Retries {
+                    count: 5,
+                    interval_min: 3,
+                },
+                second: Retries {
+                    count: 8,
+                    interval_min: 15,
+                },
+                remaining: Retries {
+                    count: 0,
+                    interval_min: 480,
+                },
             },
             fault: None,
         };
-        let core = Core::new(config, Box::new(PlainAuthority::default()));
+        let core = Core::new(config, Arc::new(PlainAuthority));
         Self {
             now,
             members: Vec::new(),
@@ -83,17 +93,15 @@ impl World {
     pub(crate) fn enroll(&mut self, join_type: JoinType, os: OsBuild) -> usize {
         let index = self.members.len();
         let spec = DeviceSpec::derive(self.seed, index as u64, "SIM", join_type, os);
-        let registration: Registration = serde_json::from_slice(
-            &self.control(
-                "/muster/v1/devices",
-                &json!({
-                    "deviceName": spec.device_name, "joinType": join_type.as_str(),
-                    "entraDeviceId": spec.entra_device_id,
-                    "userPrincipalName": spec.user_principal_name,
-                    "osVersion": spec.os.to_string(),
-                }),
-            ),
-        )
+        let registration: Registration = serde_json::from_slice(&self.control(
+            "/muster/v1/devices",
+            &json!({
+                "deviceName": spec.device_name, "joinType": join_type.as_str(),
+                "entraDeviceId": spec.entra_device_id,
+                "userPrincipalName": spec.user_principal_name,
+                "osVersion": spec.os.to_string(),
+            }),
+        ))
         .unwrap();
         self.members.push(Member {
             entra_id: spec.entra_device_id,
@@ -113,7 +121,9 @@ impl World {
         self.settle(index);
         let request = format!("request of device {index}");
         assert!(self.members[index].device.key_request().is_some());
-        self.members[index].device.provide_request(now, request.into_bytes());
+        self.members[index]
+            .device
+            .provide_request(now, request.into_bytes());
         self.settle(index);
         assert!(self.members[index].device.is_enrolled(), "device {index}");
         index
@@ -129,7 +139,11 @@ impl World {
             self.now = self.now.max(due);
             let now = self.now;
             // An entry whose device has since moved its timer is stale: another entry stands for it.
-            if self.members[index].device.poll_timeout().is_none_or(|due| due > now) {
+            if self.members[index]
+                .device
+                .poll_timeout()
+                .is_none_or(|due| due > now)
+            {
                 continue;
             }
             self.members[index].device.handle_timeout(now);
@@ -139,10 +153,22 @@ impl World {
     }
 
     /// A call of the admin plane.
-    pub(crate) fn admin(&mut self, actor: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) fn admin(
+        &mut self,
+        actor: &str,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> (u16, Value) {
         let token = format!("Bearer {}", self.tokens[actor]);
-        let (path, query) = path.split_once('?').map_or((path, None), |(p, q)| (p, Some(q)));
-        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let (path, query) = path
+            .split_once('?')
+            .map_or((path, None), |(p, q)| (p, Some(q)));
+        let body = if body.is_null() {
+            Vec::new()
+        } else {
+            body.to_string().into_bytes()
+        };
         self.next_request += 1;
         let id = Uuid::from_u128(self.next_request).to_string();
         let response = self.serve(&HttpRequest {
@@ -180,7 +206,8 @@ impl World {
     /// Id of the managed device behind a member.
     pub(crate) fn managed_id(&mut self, index: usize) -> String {
         let name = self.members[index].name.clone();
-        let path = format!("/v1.0/deviceManagement/managedDevices?$filter=deviceName%20eq%20'{name}'");
+        let path =
+            format!("/v1.0/deviceManagement/managedDevices?$filter=deviceName%20eq%20'{name}'");
         let rows = self.admin_list("policy-admin", &path);
         rows[0]["id"].as_str().unwrap().to_owned()
     }
@@ -206,7 +233,9 @@ impl World {
     fn transmit(&mut self, index: usize, transmit: &emulator::Transmit) -> HttpResponse {
         let member = &mut self.members[index];
         let path = transmit.url.strip_prefix(HOST).unwrap();
-        let (path, query) = path.split_once('?').map_or((path, None), |(p, q)| (p, Some(q)));
+        let (path, query) = path
+            .split_once('?')
+            .map_or((path, None), |(p, q)| (p, Some(q)));
         let (plane, path) = match transmit.endpoint {
             Endpoint::Discovery | Endpoint::Policy | Endpoint::Enrollment => (Plane::Enroll, path),
             Endpoint::Management => (Plane::Manage, path),
@@ -279,7 +308,11 @@ impl World {
             let (_, index) = push.uri.rsplit_once('/').unwrap();
             let index: usize = index.parse().unwrap();
             let connected = self.members[index].device.handle_push(now);
-            let answer = if connected { PushAnswer::Connected } else { PushAnswer::Disconnected };
+            let answer = if connected {
+                PushAnswer::Connected
+            } else {
+                PushAnswer::Disconnected
+            };
             self.core.handle_push_answer(now, push.id, answer);
             // The session that the push causes starts after the answer (contract 3).
             self.timers.push(Reverse((now, index)));
@@ -288,10 +321,8 @@ impl World {
 }
 
 /// Issues certificates that are bytes and nothing more: the simulation is not about keys.
-#[derive(Debug, Default)]
-struct PlainAuthority {
-    issued: u32,
-}
+#[derive(Debug)]
+struct PlainAuthority;
 
 impl CertificateAuthority for PlainAuthority {
     fn root_der(&self) -> &[u8] {
@@ -299,11 +330,10 @@ impl CertificateAuthority for PlainAuthority {
     }
 
     fn issue(
-        &mut self,
+        &self,
         _now: UtcMillis,
         request: &IssueRequest<'_>,
     ) -> Result<Vec<u8>, CertificateError> {
-        self.issued += 1;
-        Ok(format!("certificate {} of {}", self.issued, request.common_name).into_bytes())
+        Ok(format!("certificate {} of {}", request.serial, request.common_name).into_bytes())
     }
 }

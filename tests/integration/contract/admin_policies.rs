@@ -152,81 +152,73 @@ fn values_at_the_limits_are_taken_and_beyond_refused() {
     }
 }
 
+/// Backup directory with this option and a setting below it.
+fn below(option: &str, child: &Value) -> Value {
+    let mut parent = instance("backupdirectory", option);
+    parent["choiceSettingValue"]["children"] = json!([child]);
+    parent
+}
+
 #[test]
-fn unknown_doubled_and_misplaced_settings_are_refused() {
+fn misplaced_settings_are_refused() {
     let site = Site::new();
-    let below = |option: &str, child: Value| {
-        let mut parent = instance("backupdirectory", option);
-        parent["choiceSettingValue"]["children"] = json!([child]);
-        parent
-    };
-    let text_for_number = json!({
-        "@odata.type": "#microsoft.graph.deviceManagementConfigurationSimpleSettingInstance",
-        "settingDefinitionId": "device_vendor_msft_laps_policies_passwordlength",
-        "simpleSettingValue": {
-            "@odata.type": "#microsoft.graph.deviceManagementConfigurationStringSettingValue",
-            "value": "20",
-        },
-    });
-    let mut choice_of_another = instance("backupdirectory", "1");
-    choice_of_another["choiceSettingValue"]["value"] =
-        json!("device_vendor_msft_laps_policies_passwordcomplexity_1");
-    for (what, instances, status) in [
-        ("unknown", vec![instance("nosuchsetting", "1")], 400),
+    let ad_only = || instance("adpasswordencryptionenabled", "true");
+    for (what, instance, status) in [
         (
-            "doubled",
-            vec![
-                instance("passwordlength", "20"),
-                instance("passwordlength", "20"),
-            ],
-            400,
-        ),
-        (
-            "doubled below and beside",
-            vec![
-                below("1", instance("passwordagedays_aad", "30")),
-                instance("passwordagedays_aad", "30"),
-            ],
-            400,
+            "AAD age below AAD",
+            below("1", &instance("passwordagedays_aad", "30")),
+            201,
         ),
         (
             "AAD age below AD",
-            vec![below("2", instance("passwordagedays_aad", "30"))],
+            below("2", &instance("passwordagedays_aad", "30")),
             400,
         ),
         (
             "AD age below AAD",
-            vec![below("1", instance("passwordagedays", "30"))],
+            below("1", &instance("passwordagedays", "30")),
             400,
-        ),
-        (
-            "AD setting below AAD",
-            vec![below("1", instance("adpasswordencryptionenabled", "true"))],
-            400,
-        ),
-        (
-            "AD setting below AD",
-            vec![below("2", instance("adpasswordencryptionenabled", "true"))],
-            201,
         ),
         (
             "AD age below AD",
-            vec![below("2", instance("passwordagedays", "3"))],
+            below("2", &instance("passwordagedays", "3")),
             201,
         ),
+        ("AD setting below AAD", below("1", &ad_only()), 400),
+        ("AD setting below AD", below("2", &ad_only()), 201),
+        ("AD setting below off", below("0", &ad_only()), 400),
         (
             "unknown child",
-            vec![below("1", instance("nosuchsetting", "1"))],
+            below("1", &instance("nosuchsetting", "1")),
             400,
         ),
+        ("child at the root", instance("passwordagedays", "3"), 201),
+    ] {
+        assert_eq!(create(&site, &body_of("p", &[instance])), status, "{what}");
+    }
+}
+
+#[test]
+fn unknown_doubled_and_mistyped_settings_are_refused() {
+    let site = Site::new();
+    let mut text_for_number = instance("administratoraccountname", "20");
+    text_for_number["settingDefinitionId"] =
+        json!("device_vendor_msft_laps_policies_passwordlength");
+    let mut choice_of_another = instance("backupdirectory", "1");
+    choice_of_another["choiceSettingValue"]["value"] =
+        json!("device_vendor_msft_laps_policies_passwordcomplexity_1");
+    let age = || instance("passwordagedays_aad", "30");
+    let length = || instance("passwordlength", "20");
+    for (what, instances, status) in [
+        ("unknown", vec![instance("nosuchsetting", "1")], 400),
+        ("doubled", vec![length(), length()], 400),
         (
-            "child at the root",
-            vec![instance("passwordagedays", "3")],
-            201,
+            "doubled below and beside",
+            vec![below("1", &age()), age()],
+            400,
         ),
         ("text for a number", vec![text_for_number], 400),
         ("choice of another setting", vec![choice_of_another], 400),
-        ("no settings", vec![], 201),
     ] {
         assert_eq!(create(&site, &body_of("p", &instances)), status, "{what}");
     }

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::device::{Device, writes};
+use super::device::Device;
+use super::session::writes;
 use super::site::{
     DOMAIN, ENTRA, NOT_JOINED, POLICY_ADMIN, Site, all_devices, all_users, excluding, to_group,
 };

@@ -1,6 +1,7 @@
 //! A push service in small: one listener, answers as each channel is told.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// How a channel answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Mood {
+pub(crate) enum Mood {
     Connected,
     Disconnected,
     TempDisconnected,
@@ -23,15 +24,15 @@ pub enum Mood {
 
 /// A push as it arrived.
 #[derive(Clone, Debug)]
-pub struct Push {
-    pub at: Instant,
-    pub method: String,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Push {
+    pub(crate) at: Instant,
+    pub(crate) method: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Push {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let wanted = |(key, _): &&(String, String)| key.eq_ignore_ascii_case(name);
         self.headers
             .iter()
@@ -48,13 +49,13 @@ struct Seen {
 
 /// The endpoint; its threads end with the process.
 #[derive(Clone)]
-pub struct Channels {
+pub(crate) struct Channels {
     base: String,
     shared: Arc<(Mutex<Seen>, Condvar)>,
 }
 
 impl Channels {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::default();
@@ -69,28 +70,28 @@ impl Channels {
         channels
     }
 
-    pub fn uri(&self, name: &str) -> String {
+    pub(crate) fn uri(&self, name: &str) -> String {
         format!("{}/channel/{name}", self.base)
     }
 
-    pub fn set(&self, name: &str, mood: Mood) {
+    pub(crate) fn set(&self, name: &str, mood: Mood) {
         let (seen, changed) = &*self.shared;
         seen.lock().unwrap().moods.insert(name.to_owned(), mood);
         changed.notify_all();
     }
 
-    pub fn pushes(&self, name: &str) -> Vec<Push> {
+    pub(crate) fn pushes(&self, name: &str) -> Vec<Push> {
         let (seen, _) = &*self.shared;
         let seen = seen.lock().unwrap();
         seen.pushes.get(name).cloned().unwrap_or_default()
     }
 
-    pub fn count(&self, name: &str) -> usize {
+    pub(crate) fn count(&self, name: &str) -> usize {
         self.pushes(name).len()
     }
 
     /// Waits until so many pushes have come in all; false when they did not within the limit.
-    pub fn wait(&self, name: &str, count: usize, limit: Duration) -> bool {
+    pub(crate) fn wait(&self, name: &str, count: usize, limit: Duration) -> bool {
         let (seen, changed) = &*self.shared;
         let guard = seen.lock().unwrap();
         let short = |seen: &mut Seen| seen.pushes.get(name).map_or(0, Vec::len) < count;
@@ -166,7 +167,7 @@ fn answer(code: u16, connection: Option<&str>) -> String {
     let mut text =
         format!("HTTP/1.1 {code} Told\r\nContent-Length: 0\r\nX-WNS-Status: {status}\r\n");
     if let Some(connection) = connection {
-        text.push_str(&format!("X-WNS-DeviceConnectionStatus: {connection}\r\n"));
+        write!(text, "X-WNS-DeviceConnectionStatus: {connection}\r\n").unwrap();
     }
     text.push_str("\r\n");
     text

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::device::writes;
+use super::session::writes;
 use super::site::{ENTRA, HYBRID, POLICY_ADMIN, Site, WINDOWS_10};
 
 fn summary(site: &Site) -> Vec<Value> {
@@ -446,4 +446,65 @@ fn three_way_conflict_ends_with_the_last_two_agreeing() {
         writes(&[("PasswordLength", Some("30"))])
     );
     assert!(summary(&site).is_empty());
+}
+
+#[test]
+fn conflict_holds_however_often_the_device_comes() {
+    let site = Site::new();
+    let mut bare = site.device(ENTRA);
+    let mut managed = site.device(ENTRA);
+    let policy = site.policy_for(&[&managed], &[("passwordlength", "20")]);
+    managed.check_in(&site);
+    // The value in use is the last one acknowledged, not the first.
+    site.edit(&policy, &[("passwordlength", "22")]);
+    managed.check_in(&site);
+    let more = [("23", "3"), ("24", "3"), ("23", "3")].map(|(length, complexity)| {
+        let settings = [
+            ("passwordlength", length),
+            ("passwordcomplexity", complexity),
+        ];
+        site.policy_for(&[&managed, &bare], &settings)
+    });
+    assert_eq!(
+        managed.check_in(&site).writes(),
+        writes(&[("PasswordComplexity", Some("3"))])
+    );
+    for _ in 0..6 {
+        assert!(!managed.check_in(&site).mentions_laps());
+        assert!(!bare.check_in(&site).mentions_laps());
+    }
+    assert_eq!(managed.leaves["PasswordLength"], "22");
+    for policy in more.iter().chain([&policy]) {
+        assert_eq!(site.state(&managed, policy), "conflict");
+    }
+    for policy in &more {
+        assert_eq!(site.state(&bare, policy), "conflict");
+    }
+}
+
+#[test]
+fn policy_in_use_is_compliant_again_once_it_is_alone() {
+    let site = Site::new();
+    for delete in [false, true] {
+        let mut device = site.device(ENTRA);
+        let one = site.policy_for(&[&device], &[("passwordlength", "20")]);
+        device.check_in(&site);
+        let two = site.policy_for(&[&device], &[("passwordlength", "30")]);
+        device.check_in(&site);
+        assert_eq!(site.state(&device, &one), "conflict");
+        if delete {
+            let path = format!("/deviceManagement/configurationPolicies/{two}");
+            site.delete(POLICY_ADMIN, &path).expect(204);
+        } else {
+            site.assign(&two, &[]);
+        }
+        assert_eq!(
+            site.state(&device, &one),
+            "conflict",
+            "it disappears at a check-in"
+        );
+        assert!(!device.check_in(&site).mentions_laps());
+        assert_eq!(site.state(&device, &one), "compliant");
+        assert!(summary(&site).is_empty());
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::device::Device;
 use super::site::{ENTRA, HYBRID, READER, Site};
-use super::text::{guid, is_guid, password_base64};
+use super::text::{guid, instant, is_guid, password_base64};
 
 const METADATA: &str = "metadata-reader";
 
@@ -189,4 +189,24 @@ fn new_backup_after_the_way_back_to_entra_can_be_read() {
         info["credentials"][0]["passwordBase64"],
         password_base64(&device.password())
     );
+}
+
+#[test]
+fn each_backup_moves_last_and_next_rotation() {
+    let site = Site::new();
+    let device = site.enrolled(ENTRA, super::site::WINDOWS_11);
+    for (backup, refresh) in [
+        ("2026-03-01T00:00:00Z", "2026-03-11T00:00:00Z"),
+        ("2026-03-05T00:00:00Z", "2026-03-15T00:00:00Z"),
+    ] {
+        let body = device.upload_body(backup, refresh);
+        device.put_credential(&site, &guid(), &body).expect(204);
+        let info = site.get(READER, &path(&device)).expect(200).json();
+        let same = |member: &str, expected: &str| {
+            let shown = instant(info[member].as_str().unwrap());
+            assert_eq!(shown, instant(expected), "{member}");
+        };
+        same("lastBackupDateTime", backup);
+        same("refreshDateTime", refresh);
+    }
 }

@@ -7,8 +7,9 @@ use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384};
 use serde_json::json;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::device::{self, Device, Message, characteristic, managed_id, parm};
+use super::device::{self, Device, characteristic, managed_id, parm};
 use super::http::{Answer, Request};
+use super::session::Message;
 use super::site::{
     DEVICE_ADMIN, DOMAIN, ENTRA, HYBRID, NOT_JOINED, REGISTERED, ROTATOR, Site, WINDOWS_10,
     WINDOWS_11,
@@ -514,13 +515,9 @@ fn of_concurrent_enrolments_one_certificate_is_good() {
     let site = Site::new();
     let device = site.registered(ENTRA, WINDOWS_11);
     let answers: Vec<Answer> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| device.try_enroll(&site)))
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        let enrol = || device.try_enroll(&site);
+        let threads = [(); 4].map(|()| scope.spawn(enrol));
+        threads.map(|thread| thread.join().unwrap()).into()
     });
     let mut good = 0;
     for answer in answers {

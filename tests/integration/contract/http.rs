@@ -1,5 +1,6 @@
 //! A blocking HTTP/1.1 client that sends what it is told, right or wrong.
 
+use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
@@ -11,14 +12,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// What came back.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let wanted = |(key, _): &&(String, String)| key.eq_ignore_ascii_case(name);
         self.headers
             .iter()
@@ -26,25 +27,25 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{} {}: {error}", self.status, self.text()))
     }
 
     /// Itself, if the status is this one.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
+    pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());
         self
     }
 
     /// Itself, if it is a Graph error with this status and code.
     #[track_caller]
-    pub fn expect_error(self, status: u16) -> Self {
+    pub(crate) fn expect_error(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());
         let code = match status {
             400 => "BadRequest",
@@ -65,14 +66,14 @@ impl Answer {
 }
 
 /// One connection.
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     kept: Vec<u8>,
 }
 
 impl Connection {
     /// Connects to the host and port of a URL.
-    pub fn open(url: &str) -> Self {
+    pub(crate) fn open(url: &str) -> Self {
         let stream = TcpStream::connect(authority(url)).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -83,7 +84,7 @@ impl Connection {
     }
 
     /// Sends these bytes; a peer that has closed already is no error here.
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         if let Err(error) = self.stream.write_all(bytes) {
             let kind = error.kind();
             assert!(
@@ -94,12 +95,12 @@ impl Connection {
     }
 
     /// No more bytes will come from this side.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
     /// The next answer; `None` when the peer ended the connection instead.
-    pub fn answer(&mut self) -> Option<Answer> {
+    pub(crate) fn answer(&mut self) -> Option<Answer> {
         let end = loop {
             if let Some(at) = find(&self.kept, b"\r\n\r\n") {
                 break at;
@@ -108,39 +109,20 @@ impl Connection {
                 return None;
             }
         };
-        let head = String::from_utf8(self.kept.drain(..end + 4).collect()).unwrap();
-        let mut lines = head.split("\r\n");
-        let first = lines.next().unwrap();
-        let status = first.split(' ').nth(1).unwrap().parse().unwrap();
-        let headers: Vec<(String, String)> = lines
-            .filter_map(|line| line.split_once(':'))
-            .map(|(key, value)| (key.to_ascii_lowercase(), value.trim().to_owned()))
-            .collect();
-        let mut answer = Answer {
-            status,
-            headers,
-            body: Vec::new(),
-        };
-        if status == 100 {
+        let head: Vec<u8> = self.kept.drain(..end + 4).collect();
+        let (mut answer, length) = read_head(&head);
+        if answer.status == 100 {
             return self.answer();
         }
-        assert_eq!(answer.header("transfer-encoding"), None, "{head}");
-        let length = match answer.header("content-length") {
-            Some(length) => length.parse().unwrap(),
-            None => {
-                assert_eq!(status, 204, "neither a length nor 204: {head}");
-                0
-            }
-        };
         while self.kept.len() < length {
-            assert!(self.more(), "the body ended early: {head}");
+            assert!(self.more(), "the body ended early: {answer:?}");
         }
         answer.body = self.kept.drain(..length).collect();
         Some(answer)
     }
 
     /// Whether the peer ends the connection within the limit, saying nothing more.
-    pub fn ends_within(&mut self, limit: Duration) -> bool {
+    pub(crate) fn ends_within(&mut self, limit: Duration) -> bool {
         self.stream.set_read_timeout(Some(limit)).unwrap();
         let from = Instant::now();
         let mut rest = [0; 4096];
@@ -169,15 +151,15 @@ impl Connection {
 
 /// One request, ready to be written.
 #[derive(Clone, Debug)]
-pub struct Request {
-    pub method: String,
-    pub url: String,
-    pub headers: Vec<(String, String)>,
-    pub body: Option<Vec<u8>>,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) url: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 impl Request {
-    pub fn new(method: &str, url: &str) -> Self {
+    pub(crate) fn new(method: &str, url: &str) -> Self {
         Self {
             method: method.to_owned(),
             url: url.to_owned(),
@@ -186,37 +168,37 @@ impl Request {
         }
     }
 
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self.header("Content-Type", content_type)
     }
 
-    pub fn json(self, body: &Value) -> Self {
+    pub(crate) fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
     }
 
     /// The head without the framing of the body and without the empty line.
-    pub fn head(&self) -> String {
+    pub(crate) fn head(&self) -> String {
         let (method, path) = (&self.method, path(&self.url));
         let host = authority(&self.url);
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").unwrap();
         }
         head
     }
 
     /// The request with a Content-Length.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let body = self.body.as_deref().unwrap_or_default();
         let mut head = self.head();
         if self.body.is_some() || self.method != "GET" {
-            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
         }
         head.push_str("\r\n");
         let mut bytes = head.into_bytes();
@@ -225,7 +207,7 @@ impl Request {
     }
 
     /// The request in chunks of this size.
-    pub fn chunked(&self, size: usize) -> Vec<u8> {
+    pub(crate) fn chunked(&self, size: usize) -> Vec<u8> {
         let mut bytes = self.head().into_bytes();
         bytes.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
         for chunk in self.body.as_deref().unwrap_or_default().chunks(size) {
@@ -239,13 +221,13 @@ impl Request {
 
     /// Sends it over a connection of its own.
     #[track_caller]
-    pub fn send(&self) -> Answer {
+    pub(crate) fn send(&self) -> Answer {
         self.send_raw(&self.bytes())
     }
 
     /// Sends these bytes in its place.
     #[track_caller]
-    pub fn send_raw(&self, bytes: &[u8]) -> Answer {
+    pub(crate) fn send_raw(&self, bytes: &[u8]) -> Answer {
         let mut connection = Connection::open(&self.url);
         connection.send(bytes);
         let answer = connection.answer();
@@ -254,13 +236,13 @@ impl Request {
 }
 
 /// `host:port` of a URL.
-pub fn authority(url: &str) -> &str {
+pub(crate) fn authority(url: &str) -> &str {
     let rest = url.strip_prefix("http://").unwrap();
     rest.split('/').next().unwrap()
 }
 
 /// Path and query of a URL.
-pub fn path(url: &str) -> &str {
+pub(crate) fn path(url: &str) -> &str {
     let rest = url.strip_prefix("http://").unwrap();
     rest.find('/').map_or("/", |at| &rest[at..])
 }
@@ -269,4 +251,31 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack
         .windows(needle.len())
         .position(|window| window == needle)
+}
+
+/// Status line and headers, and the length of the body that follows.
+fn read_head(head: &[u8]) -> (Answer, usize) {
+    let head = std::str::from_utf8(head).unwrap();
+    let mut lines = head.split("\r\n");
+    let first = lines.next().unwrap();
+    let headers = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(key, value)| (key.to_ascii_lowercase(), value.trim().to_owned()));
+    let answer = Answer {
+        status: first.split(' ').nth(1).unwrap().parse().unwrap(),
+        headers: headers.collect(),
+        body: Vec::new(),
+    };
+    assert_eq!(answer.header("transfer-encoding"), None, "{head}");
+    let length = match answer.header("content-length") {
+        Some(length) => length.parse().unwrap(),
+        None => {
+            assert!(
+                matches!(answer.status, 100 | 204),
+                "neither a length nor 204: {head}"
+            );
+            0
+        }
+    };
+    (answer, length)
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::device::SYNCML;
 use super::http::{Connection, Request, authority, path};
+use super::session::SYNCML;
 use super::site::{ENTRA, POLICY_ADMIN, Site, rotate_path};
 use super::soap;
 use super::text::{guid, instant, is_guid};

@@ -5,8 +5,9 @@ use std::time::Duration;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use super::channel::Mood;
-use super::device::{Device, LAPS, Message, RESET, Reaction, SYNCML, Session, UNENROLL};
+use super::device::{Device, RESET, Reaction, UNENROLL};
 use super::http::{Answer, Request};
+use super::session::{LAPS, Message, SYNCML, Session};
 use super::site::{DEVICE_ADMIN, ENTRA, HYBRID, Site, WINDOWS_11, action_path};
 use super::text::base64;
 

@@ -6,6 +6,7 @@
 mod channel;
 mod device;
 mod http;
+mod session;
 mod site;
 mod soap;
 mod text;

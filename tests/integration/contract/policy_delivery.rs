@@ -1,6 +1,7 @@
 //! Contract 2: how LAPS policy reaches a device and what is made of its answers.
 
-use super::device::{Command, Device, LAPS, PENDING, RESET_STATUS, Reaction, writes};
+use super::device::{Device, PENDING, RESET_STATUS, Reaction};
+use super::session::{Command, LAPS, writes};
 use super::site::{
     DOMAIN, ENTRA, HYBRID, NOT_JOINED, POLICY_ADMIN, REGISTERED, Site, WINDOWS_10, WINDOWS_11,
     all_devices,
@@ -505,4 +506,49 @@ fn ad_backup_is_only_read_from_hybrid_devices() {
     );
     assert_eq!(site.state(&device, &policy), "compliant");
     assert!(device.check_in(&site).lines().is_empty());
+}
+
+#[test]
+fn what_the_device_makes_of_a_policy_is_no_error_of_the_policy() {
+    let site = Site::new();
+    // An account that is not there (S5), a directory that does not fit the join state (S9): the
+    // settings are applied without error, nothing is backed up.
+    for settings in [
+        [
+            ("backupdirectory", "1"),
+            ("administratoraccountname", "missing"),
+        ],
+        [
+            ("backupdirectory", "2"),
+            ("administratoraccountname", "missing"),
+        ],
+    ] {
+        let mut device = site.device(ENTRA);
+        let policy = site.policy_for(&[&device], &settings);
+        for _ in 0..4 {
+            device.check_in(&site);
+            assert_eq!(site.state(&device, &policy), "compliant");
+        }
+    }
+}
+
+#[test]
+fn idle_devices_are_left_alone() {
+    let site = Site::new();
+    let mut bare = site.device(ENTRA);
+    let mut managed = site.backed_up(ENTRA);
+    site.policy_for(
+        &[&managed],
+        &[("backupdirectory", "1"), ("passwordlength", "20")],
+    );
+    managed.check_in(&site);
+    managed.upload(&site).expect(204);
+    for session in 0..210 {
+        for device in [&mut bare, &mut managed] {
+            let lines = device.check_in(&site).lines();
+            assert!(lines.is_empty(), "session {session}: {lines:?}");
+        }
+    }
+    assert_eq!(managed.execs, 0);
+    assert!(site.rotations(&managed).is_empty() && site.rotation_events(&managed).is_empty());
 }

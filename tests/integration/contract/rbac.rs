@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::device::Device;
 use super::http::Request;
 use super::site::{ENTRA, POLICY_ADMIN, Site, policy_body};
 use super::text::{fresh, guid};
@@ -31,6 +32,7 @@ const DEVICES_READ: &[&str] = &[
     "device-admin",
 ];
 const SYNC: &[&str] = &["rotate-operator", "help-desk"];
+const METADATA_READ: &[&str] = &["password-reader", "metadata-reader"];
 const DEVICE_ADMINS: &[&str] = &["device-admin"];
 
 /// A call: method, path, body, who may.
@@ -39,187 +41,124 @@ type Call = (&'static str, String, Option<Value>, &'static [&'static str]);
 /// Calls on objects of their own, each good for one use.
 fn calls(site: &Site) -> Vec<Call> {
     let device = site.backed_up(ENTRA);
-    let entra = device.entra_id.clone().unwrap();
     let object = site.object_id(&device);
-    let group = site.group(&[]);
-    let policy = site.policy(&[("passwordlength", "20")]);
-    let dm = "/deviceManagement";
-    let managed = format!("{dm}/managedDevices/{}", device.managed_id);
-    let policies = format!("{dm}/configurationPolicies");
-    let one = format!("{policies}/{policy}");
+    let mut calls = directory_calls(site, &object);
+    calls.extend(policy_calls(site, &device));
+    calls.extend(device_calls(&device));
+    calls.extend(reading_calls(&device));
+    let row = format!("/deviceManagement/managedDevices/{}", device.managed_id);
+    calls.push(("DELETE", row, None, DEVICE_ADMINS));
+    calls.push((
+        "DELETE",
+        format!("/devices/{object}"),
+        None,
+        DIRECTORY_WRITE,
+    ));
+    calls
+}
+
+fn directory_calls(site: &Site, object: &str) -> Vec<Call> {
     let name = format!("n{}", fresh());
-    let new_group = json!({"displayName": name, "mailEnabled": false, "mailNickname": name, "securityEnabled": true});
+    let user = json!({"userPrincipalName": name, "displayName": name});
+    let group = json!({"displayName": name, "mailEnabled": false, "mailNickname": name, "securityEnabled": true});
     let reference = json!({"@odata.id": format!("{}/v1.0/directoryObjects/{object}", site.admin)});
-    let bulk = |action: &str| Some(json!({"actionName": action, "deviceIds": [guid()]}));
+    let members = format!("/groups/{}/members", site.group(&[]));
+    let switch = "/policies/deviceRegistrationPolicy".to_owned();
+    let on = json!({"localAdminPassword": {"isEnabled": true}});
+    let enabled = json!({"accountEnabled": true});
+    let removal = format!("{members}/{object}/$ref");
     vec![
+        ("POST", "/users".to_owned(), Some(user), DIRECTORY_WRITE),
+        ("POST", "/groups".to_owned(), Some(group), DIRECTORY_WRITE),
         (
             "POST",
-            "/users".to_owned(),
-            Some(json!({"userPrincipalName": name, "displayName": name})),
-            DIRECTORY_WRITE,
-        ),
-        (
-            "POST",
-            "/groups".to_owned(),
-            Some(new_group),
-            DIRECTORY_WRITE,
-        ),
-        (
-            "POST",
-            format!("/groups/{group}/members/$ref"),
+            format!("{members}/$ref"),
             Some(reference),
             DIRECTORY_WRITE,
         ),
-        (
-            "GET",
-            format!("/groups/{group}/members"),
-            None,
-            DIRECTORY_READ,
-        ),
-        (
-            "DELETE",
-            format!("/groups/{group}/members/{object}/$ref"),
-            None,
-            DIRECTORY_WRITE,
-        ),
-        (
-            "GET",
-            format!("/devices?$filter=deviceId eq '{entra}'"),
-            None,
-            DIRECTORY_READ,
-        ),
+        ("GET", members, None, DIRECTORY_READ),
+        ("DELETE", removal, None, DIRECTORY_WRITE),
+        ("GET", "/devices".to_owned(), None, DIRECTORY_READ),
         (
             "PATCH",
             format!("/devices/{object}"),
-            Some(json!({"accountEnabled": true})),
+            Some(enabled),
             DIRECTORY_WRITE,
         ),
-        (
-            "GET",
-            "/policies/deviceRegistrationPolicy".to_owned(),
-            None,
-            DIRECTORY_READ,
-        ),
-        (
-            "PUT",
-            "/policies/deviceRegistrationPolicy".to_owned(),
-            Some(json!({"localAdminPassword": {"isEnabled": true}})),
-            DIRECTORY_WRITE,
-        ),
-        (
-            "POST",
-            policies.clone(),
-            Some(policy_body("n", &[("passwordlength", "20")])),
-            BASELINES,
-        ),
+        ("GET", switch.clone(), None, DIRECTORY_READ),
+        ("PUT", switch, Some(on), DIRECTORY_WRITE),
+    ]
+}
+
+fn policy_calls(site: &Site, device: &Device) -> Vec<Call> {
+    let policies = "/deviceManagement/configurationPolicies".to_owned();
+    let one = format!("{policies}/{}", site.policy(&[("passwordlength", "20")]));
+    let body = || Some(policy_body("n", &[("passwordlength", "21")]));
+    let nobody = Some(json!({"assignments": []}));
+    let states = "deviceConfigurationStates";
+    let states = format!(
+        "/deviceManagement/managedDevices/{}/{states}",
+        device.managed_id
+    );
+    let summary = "/deviceManagement/deviceConfigurationConflictSummary".to_owned();
+    vec![
+        ("POST", policies.clone(), body(), BASELINES),
         ("GET", policies, None, BASELINES_READ),
         ("GET", one.clone(), None, BASELINES_READ),
         ("GET", format!("{one}/settings"), None, BASELINES_READ),
         ("GET", format!("{one}/assignments"), None, BASELINES_READ),
         ("GET", format!("{one}/deviceStatuses"), None, BASELINES_READ),
-        (
-            "GET",
-            format!("{managed}/deviceConfigurationStates"),
-            None,
-            BASELINES_READ,
-        ),
-        (
-            "GET",
-            format!("{dm}/deviceConfigurationConflictSummary"),
-            None,
-            BASELINES_READ,
-        ),
-        (
-            "PUT",
-            one.clone(),
-            Some(policy_body("n", &[("passwordlength", "21")])),
-            BASELINES,
-        ),
-        (
-            "POST",
-            format!("{one}/assign"),
-            Some(json!({"assignments": []})),
-            BASELINES,
-        ),
+        ("GET", states, None, BASELINES_READ),
+        ("GET", summary, None, BASELINES_READ),
+        ("PUT", one.clone(), body(), BASELINES),
+        ("POST", format!("{one}/assign"), nobody, BASELINES),
         ("DELETE", one, None, BASELINES),
-        ("GET", format!("{dm}/managedDevices"), None, DEVICES_READ),
+    ]
+}
+
+fn device_calls(device: &Device) -> Vec<Call> {
+    let devices = "/deviceManagement/managedDevices".to_owned();
+    let managed = format!("{devices}/{}", device.managed_id);
+    let all = format!("{devices}/executeAction");
+    let bulk = |action: &str| Some(json!({"actionName": action, "deviceIds": [guid()]}));
+    let rotate = format!("{managed}/rotateLocalAdminPassword");
+    vec![
+        ("GET", devices, None, DEVICES_READ),
         ("GET", managed.clone(), None, DEVICES_READ),
-        (
-            "POST",
-            format!("{managed}/rotateLocalAdminPassword"),
-            None,
-            &["rotate-operator"],
-        ),
+        ("POST", rotate, None, &["rotate-operator"]),
         ("POST", format!("{managed}/syncDevice"), None, SYNC),
-        (
-            "POST",
-            format!("{dm}/managedDevices/executeAction"),
-            bulk("syncDevice"),
-            SYNC,
-        ),
-        (
-            "POST",
-            format!("{dm}/managedDevices/executeAction"),
-            bulk("retire"),
-            DEVICE_ADMINS,
-        ),
-        (
-            "POST",
-            format!("{dm}/managedDevices/executeAction"),
-            bulk("wipe"),
-            DEVICE_ADMINS,
-        ),
+        ("POST", all.clone(), bulk("syncDevice"), SYNC),
+        ("POST", all.clone(), bulk("retire"), DEVICE_ADMINS),
+        ("POST", all, bulk("wipe"), DEVICE_ADMINS),
         ("POST", format!("{managed}/retire"), None, DEVICE_ADMINS),
         ("POST", format!("{managed}/wipe"), None, DEVICE_ADMINS),
+    ]
+}
+
+fn reading_calls(device: &Device) -> Vec<Call> {
+    let list = "/directory/deviceLocalCredentials".to_owned();
+    let entra = device.entra_id.clone().unwrap();
+    let (long, short) = (
+        format!("{list}/{entra}"),
+        format!("/deviceLocalCredentials/{entra}"),
+    );
+    let select = "?$select=credentials";
+    let events = "/deviceManagement/auditEvents".to_owned();
+    let audits = "/auditLogs/directoryAudits".to_owned();
+    let events_read: &[&str] = &["endpoint-security-manager", "help-desk", "auditor"];
+    vec![
+        ("GET", list, None, METADATA_READ),
+        ("GET", long.clone(), None, METADATA_READ),
+        ("GET", short.clone(), None, METADATA_READ),
+        ("GET", format!("{long}{select}"), None, &["password-reader"]),
         (
             "GET",
-            "/directory/deviceLocalCredentials".to_owned(),
-            None,
-            &["password-reader", "metadata-reader"],
-        ),
-        (
-            "GET",
-            format!("/directory/deviceLocalCredentials/{entra}"),
-            None,
-            &["password-reader", "metadata-reader"],
-        ),
-        (
-            "GET",
-            format!("/deviceLocalCredentials/{entra}"),
-            None,
-            &["password-reader", "metadata-reader"],
-        ),
-        (
-            "GET",
-            format!("/directory/deviceLocalCredentials/{entra}?$select=credentials"),
+            format!("{short}{select}"),
             None,
             &["password-reader"],
         ),
-        (
-            "GET",
-            format!("/deviceLocalCredentials/{entra}?$select=credentials"),
-            None,
-            &["password-reader"],
-        ),
-        (
-            "GET",
-            format!("{dm}/auditEvents"),
-            None,
-            &["endpoint-security-manager", "help-desk", "auditor"],
-        ),
-        (
-            "GET",
-            "/auditLogs/directoryAudits".to_owned(),
-            None,
-            &["auditor"],
-        ),
-        ("DELETE", managed, None, DEVICE_ADMINS),
-        (
-            "DELETE",
-            format!("/devices/{object}"),
-            None,
-            DIRECTORY_WRITE,
-        ),
+        ("GET", events, None, events_read),
+        ("GET", audits, None, &["auditor"]),
     ]
 }
 

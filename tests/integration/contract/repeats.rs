@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::device::{Device, LAPS, Message, RESET, UNENROLL};
+use super::device::{Device, RESET, UNENROLL};
+use super::session::{LAPS, Message};
 use super::site::{DEVICE_ADMIN, ENTRA, Site, action_path};
 
 /// A device with a policy waiting.

@@ -502,3 +502,25 @@ fn second_request_waits_behind_a_lost_exec() {
         .collect();
     assert_eq!(ends, ["done", "failed"]);
 }
+
+#[test]
+fn rotation_moves_the_next_rotation() {
+    let site = Site::new();
+    let mut device = site.backed_up(ENTRA);
+    let id = device.entra_id.clone().unwrap();
+    let times = |site: &Site| {
+        let path = format!("/directory/deviceLocalCredentials/{id}");
+        let info = site.get(super::site::READER, &path).expect(200).json();
+        ["lastBackupDateTime", "refreshDateTime"]
+            .map(|member| instant(info[member].as_str().unwrap()))
+    };
+    let before = times(&site);
+    site.rotate(&device).expect(204);
+    device.check_in(&site);
+    assert_eq!(state(&site, &device), "done");
+    let after = times(&site);
+    assert!(
+        after[0] > before[0] && after[1] > before[1],
+        "{before:?} {after:?}"
+    );
+}

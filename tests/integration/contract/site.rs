@@ -11,47 +11,47 @@ use super::soap::Credential;
 use super::text::{fresh, guid};
 use crate::util::Core;
 
-pub const POLICY_ADMIN: &str = "policy-admin";
-pub const ROTATOR: &str = "rotate-operator";
-pub const HELP_DESK: &str = "help-desk";
-pub const READER: &str = "password-reader";
-pub const AUDITOR: &str = "auditor";
-pub const DEVICE_ADMIN: &str = "device-admin";
+pub(crate) const POLICY_ADMIN: &str = "policy-admin";
+pub(crate) const ROTATOR: &str = "rotate-operator";
+pub(crate) const HELP_DESK: &str = "help-desk";
+pub(crate) const READER: &str = "password-reader";
+pub(crate) const AUDITOR: &str = "auditor";
+pub(crate) const DEVICE_ADMIN: &str = "device-admin";
 
-pub const ENTRA: &str = "entraJoined";
-pub const HYBRID: &str = "entraHybridJoined";
-pub const REGISTERED: &str = "entraRegistered";
-pub const DOMAIN: &str = "domainJoined";
-pub const NOT_JOINED: &str = "notJoined";
+pub(crate) const ENTRA: &str = "entraJoined";
+pub(crate) const HYBRID: &str = "entraHybridJoined";
+pub(crate) const REGISTERED: &str = "entraRegistered";
+pub(crate) const DOMAIN: &str = "domainJoined";
+pub(crate) const NOT_JOINED: &str = "notJoined";
 
-pub const WINDOWS_10: &str = "10.0.19045.5131";
-pub const WINDOWS_11: &str = "10.0.26100.2314";
+pub(crate) const WINDOWS_10: &str = "10.0.19045.5131";
+pub(crate) const WINDOWS_11: &str = "10.0.26100.2314";
 
 /// The time within which a push must go out (contract 8, T_push), and a margin for a busy machine.
-pub const T_PUSH: Duration = Duration::from_secs(2);
+pub(crate) const T_PUSH: Duration = Duration::from_secs(2);
 
 /// The core under test.
-pub struct Site {
-    pub enroll: String,
-    pub manage: String,
-    pub directory: String,
-    pub admin: String,
-    pub control: String,
-    pub channels: Channels,
+pub(crate) struct Site {
+    pub(crate) enroll: String,
+    pub(crate) manage: String,
+    pub(crate) directory: String,
+    pub(crate) admin: String,
+    pub(crate) control: String,
+    pub(crate) channels: Channels,
     tokens: Value,
     _core: Core,
 }
 
 impl Site {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(&[])
     }
 
-    pub fn virtual_clock() -> Self {
+    pub(crate) fn virtual_clock() -> Self {
         Self::with(&["--virtual-clock"])
     }
 
-    pub fn with(arguments: &[&str]) -> Self {
+    pub(crate) fn with(arguments: &[&str]) -> Self {
         let core = Core::start(arguments);
         let line: Value = serde_json::from_str(&core.line).unwrap();
         let url = |name: &str| line[name].as_str().unwrap().to_owned();
@@ -67,12 +67,12 @@ impl Site {
         }
     }
 
-    pub fn token(&self, actor: &str) -> &str {
+    pub(crate) fn token(&self, actor: &str) -> &str {
         self.tokens[actor].as_str().unwrap()
     }
 
     /// A request to the admin plane as this actor.
-    pub fn request(&self, actor: &str, method: &str, path: &str) -> Request {
+    pub(crate) fn request(&self, actor: &str, method: &str, path: &str) -> Request {
         let url = if path.starts_with("http") {
             path.to_owned()
         } else {
@@ -82,7 +82,7 @@ impl Site {
     }
 
     /// The request with the headers that the contract asks of every admin and control request.
-    pub fn signed(&self, actor: &str, request: Request) -> Request {
+    pub(crate) fn signed(&self, actor: &str, request: Request) -> Request {
         request
             .header("Authorization", &format!("Bearer {}", self.token(actor)))
             .header("User-Agent", "muster/0.1.0")
@@ -90,34 +90,34 @@ impl Site {
     }
 
     #[track_caller]
-    pub fn get(&self, actor: &str, path: &str) -> Answer {
+    pub(crate) fn get(&self, actor: &str, path: &str) -> Answer {
         self.request(actor, "GET", path).send()
     }
 
     #[track_caller]
-    pub fn delete(&self, actor: &str, path: &str) -> Answer {
+    pub(crate) fn delete(&self, actor: &str, path: &str) -> Answer {
         self.request(actor, "DELETE", path).send()
     }
 
     #[track_caller]
-    pub fn send(&self, actor: &str, method: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) fn send(&self, actor: &str, method: &str, path: &str, body: &Value) -> Answer {
         self.request(actor, method, path).json(body).send()
     }
 
     #[track_caller]
-    pub fn post(&self, actor: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) fn post(&self, actor: &str, path: &str, body: &Value) -> Answer {
         self.send(actor, "POST", path, body)
     }
 
     /// A POST without a body.
     #[track_caller]
-    pub fn act(&self, actor: &str, path: &str) -> Answer {
+    pub(crate) fn act(&self, actor: &str, path: &str) -> Answer {
         self.request(actor, "POST", path).send()
     }
 
     /// Every element of a list, page by page.
     #[track_caller]
-    pub fn list(&self, actor: &str, path: &str) -> Vec<Value> {
+    pub(crate) fn list(&self, actor: &str, path: &str) -> Vec<Value> {
         let mut elements = Vec::new();
         let mut next = path.to_owned();
         loop {
@@ -131,7 +131,7 @@ impl Site {
     }
 
     #[track_caller]
-    pub fn control(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) fn control(&self, method: &str, path: &str, body: &Value) -> Answer {
         let url = format!("{}/muster/v1{path}", self.control);
         let request = self.signed("control", Request::new(method, &url));
         if method == "GET" {
@@ -143,14 +143,14 @@ impl Site {
 
     /// Moves the core's clock.
     #[track_caller]
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         let body = json!({"advanceMs": u64::try_from(by.as_millis()).unwrap()});
         self.control("POST", "/clock", &body).expect(200);
     }
 
     /// The core's clock.
     #[track_caller]
-    pub fn now(&self) -> String {
+    pub(crate) fn now(&self) -> String {
         let clock = self
             .control("GET", "/clock", &Value::Null)
             .expect(200)
@@ -162,7 +162,7 @@ impl Site {
 
     /// A device that the directory knows and that has a credential, nothing more.
     #[track_caller]
-    pub fn registered(&self, join: &'static str, os: &str) -> Device {
+    pub(crate) fn registered(&self, join: &'static str, os: &str) -> Device {
         let mut device = Device::new(join, os);
         self.register(&mut device).expect(201);
         device
@@ -170,7 +170,7 @@ impl Site {
 
     /// Registers the device (again).
     #[track_caller]
-    pub fn register(&self, device: &mut Device) -> Answer {
+    pub(crate) fn register(&self, device: &mut Device) -> Answer {
         let mut body = json!({
             "deviceName": device.name,
             "joinType": device.join,
@@ -189,7 +189,7 @@ impl Site {
 
     /// An enrolled device, before its first session.
     #[track_caller]
-    pub fn enrolled(&self, join: &'static str, os: &str) -> Device {
+    pub(crate) fn enrolled(&self, join: &'static str, os: &str) -> Device {
         let mut device = self.registered(join, os);
         device.enroll(self);
         device
@@ -197,12 +197,12 @@ impl Site {
 
     /// A device after its first session, with a channel that answers "connected".
     #[track_caller]
-    pub fn device(&self, join: &'static str) -> Device {
+    pub(crate) fn device(&self, join: &'static str) -> Device {
         self.device_on(join, WINDOWS_11)
     }
 
     #[track_caller]
-    pub fn device_on(&self, join: &'static str, os: &str) -> Device {
+    pub(crate) fn device_on(&self, join: &'static str, os: &str) -> Device {
         let mut device = self.enrolled(join, os);
         device.check_in(self);
         device
@@ -210,28 +210,28 @@ impl Site {
 
     /// A device that has also backed up a password.
     #[track_caller]
-    pub fn backed_up(&self, join: &'static str) -> Device {
+    pub(crate) fn backed_up(&self, join: &'static str) -> Device {
         let mut device = self.device(join);
         device.upload(self).expect(204);
         device
     }
 
-    pub fn mood(&self, device: &Device, mood: Mood) {
+    pub(crate) fn mood(&self, device: &Device, mood: Mood) {
         self.channels.set(&device.channel, mood);
     }
 
-    pub fn pushes(&self, device: &Device) -> usize {
+    pub(crate) fn pushes(&self, device: &Device) -> usize {
         self.channels.count(&device.channel)
     }
 
     /// Whether the device has been pushed so often in all, waiting as long as T_push and a margin.
-    pub fn pushed(&self, device: &Device, count: usize) -> bool {
+    pub(crate) fn pushed(&self, device: &Device, count: usize) -> bool {
         self.channels.wait(&device.channel, count, T_PUSH + T_PUSH)
     }
 
     /// The object of the device in the directory.
     #[track_caller]
-    pub fn directory_device(&self, device: &Device) -> Value {
+    pub(crate) fn directory_device(&self, device: &Device) -> Value {
         let id = device.entra_id.as_ref().unwrap();
         let path = format!("/devices?$filter=deviceId eq '{id}'");
         let mut found = self.list(POLICY_ADMIN, &path);
@@ -240,13 +240,13 @@ impl Site {
     }
 
     #[track_caller]
-    pub fn object_id(&self, device: &Device) -> String {
+    pub(crate) fn object_id(&self, device: &Device) -> String {
         let object = self.directory_device(device);
         object["id"].as_str().unwrap().to_owned()
     }
 
     #[track_caller]
-    pub fn managed(&self, device: &Device) -> Value {
+    pub(crate) fn managed(&self, device: &Device) -> Value {
         let path = format!("/deviceManagement/managedDevices/{}", device.managed_id);
         self.get(ROTATOR, &path).expect(200).json()
     }
@@ -254,7 +254,7 @@ impl Site {
     // Groups, users, policies.
 
     #[track_caller]
-    pub fn user(&self) -> (String, String) {
+    pub(crate) fn user(&self) -> (String, String) {
         let name = format!("user{}@muster.test", fresh());
         let body = json!({"userPrincipalName": name, "displayName": name});
         let user = self.post(POLICY_ADMIN, "/users", &body).expect(201).json();
@@ -262,7 +262,7 @@ impl Site {
     }
 
     #[track_caller]
-    pub fn group_of(&self, objects: &[&str]) -> String {
+    pub(crate) fn group_of(&self, objects: &[&str]) -> String {
         let name = format!("group{}", fresh());
         let body = json!({"displayName": name, "mailEnabled": false, "mailNickname": name, "securityEnabled": true});
         let group = self.post(POLICY_ADMIN, "/groups", &body).expect(201).json();
@@ -274,7 +274,7 @@ impl Site {
     }
 
     #[track_caller]
-    pub fn group(&self, devices: &[&Device]) -> String {
+    pub(crate) fn group(&self, devices: &[&Device]) -> String {
         let objects: Vec<String> = devices
             .iter()
             .map(|device| self.object_id(device))
@@ -284,7 +284,7 @@ impl Site {
     }
 
     #[track_caller]
-    pub fn add_member(&self, group: &str, object: &str) -> Answer {
+    pub(crate) fn add_member(&self, group: &str, object: &str) -> Answer {
         let body = json!({"@odata.id": format!("{}/v1.0/directoryObjects/{object}", self.admin)});
         self.post(
             POLICY_ADMIN,
@@ -294,7 +294,7 @@ impl Site {
     }
 
     #[track_caller]
-    pub fn remove_member(&self, group: &str, object: &str) -> Answer {
+    pub(crate) fn remove_member(&self, group: &str, object: &str) -> Answer {
         self.delete(
             POLICY_ADMIN,
             &format!("/groups/{group}/members/{object}/$ref"),
@@ -303,7 +303,7 @@ impl Site {
 
     /// A policy with these settings (definition id without its prefix, value), not assigned.
     #[track_caller]
-    pub fn policy(&self, settings: &[(&str, &str)]) -> String {
+    pub(crate) fn policy(&self, settings: &[(&str, &str)]) -> String {
         let body = policy_body(&format!("policy{}", fresh()), settings);
         let answer = self.post(
             POLICY_ADMIN,
@@ -315,7 +315,7 @@ impl Site {
 
     /// Gives the policy other settings.
     #[track_caller]
-    pub fn edit(&self, policy: &str, settings: &[(&str, &str)]) {
+    pub(crate) fn edit(&self, policy: &str, settings: &[(&str, &str)]) {
         let path = format!("/deviceManagement/configurationPolicies/{policy}");
         let old = self.get(POLICY_ADMIN, &path).expect(200).json();
         let body = policy_body(old["name"].as_str().unwrap(), settings);
@@ -323,7 +323,7 @@ impl Site {
     }
 
     #[track_caller]
-    pub fn try_assign(&self, policy: &str, targets: &[Value]) -> Answer {
+    pub(crate) fn try_assign(&self, policy: &str, targets: &[Value]) -> Answer {
         let assignments: Vec<Value> = targets
             .iter()
             .map(|target| json!({"target": target}))
@@ -333,13 +333,13 @@ impl Site {
     }
 
     #[track_caller]
-    pub fn assign(&self, policy: &str, targets: &[Value]) {
+    pub(crate) fn assign(&self, policy: &str, targets: &[Value]) {
         self.try_assign(policy, targets).expect(200);
     }
 
     /// A policy with these settings for these devices.
     #[track_caller]
-    pub fn policy_for(&self, devices: &[&Device], settings: &[(&str, &str)]) -> String {
+    pub(crate) fn policy_for(&self, devices: &[&Device], settings: &[(&str, &str)]) -> String {
         let policy = self.policy(settings);
         let group = self.group(devices);
         self.assign(&policy, &[to_group(&group)]);
@@ -349,13 +349,13 @@ impl Site {
     // What the core reports.
 
     #[track_caller]
-    pub fn rotate(&self, device: &Device) -> Answer {
+    pub(crate) fn rotate(&self, device: &Device) -> Answer {
         self.act(ROTATOR, &rotate_path(device))
     }
 
     /// The rotations of a device, newest first.
     #[track_caller]
-    pub fn rotations(&self, device: &Device) -> Vec<Value> {
+    pub(crate) fn rotations(&self, device: &Device) -> Vec<Value> {
         let managed = self.managed(device);
         let rows = managed["deviceActionResults"].as_array().unwrap().iter();
         rows.filter(|row| row["actionName"] == "rotateLocalAdminPassword")
@@ -365,14 +365,14 @@ impl Site {
 
     /// The newest rotation: its state, then its detail and error code.
     #[track_caller]
-    pub fn rotation(&self, device: &Device) -> Value {
+    pub(crate) fn rotation(&self, device: &Device) -> Value {
         let rows = self.rotations(device);
         rows.into_iter().next().unwrap_or(Value::Null)
     }
 
     /// Rows of deviceConfigurationStates by policy id.
     #[track_caller]
-    pub fn states(&self, device: &Device) -> Vec<Value> {
+    pub(crate) fn states(&self, device: &Device) -> Vec<Value> {
         let id = &device.managed_id;
         let path = format!("/deviceManagement/managedDevices/{id}/deviceConfigurationStates");
         self.list(POLICY_ADMIN, &path)
@@ -380,7 +380,7 @@ impl Site {
 
     /// The state of a policy on a device; both places that show it must agree.
     #[track_caller]
-    pub fn state(&self, device: &Device, policy: &str) -> String {
+    pub(crate) fn state(&self, device: &Device, policy: &str) -> String {
         let path = format!("/deviceManagement/configurationPolicies/{policy}/deviceStatuses");
         let statuses = self.list(POLICY_ADMIN, &path);
         let status = statuses
@@ -401,7 +401,7 @@ impl Site {
 
     /// State and error code of one setting of a policy on a device.
     #[track_caller]
-    pub fn setting(&self, device: &Device, policy: &str, leaf: &str) -> Value {
+    pub(crate) fn setting(&self, device: &Device, policy: &str, leaf: &str) -> Value {
         let states = self.states(device);
         let state = states.iter().find(|row| row["id"] == policy).unwrap();
         let rows = state["settingStates"].as_array().unwrap();
@@ -412,7 +412,7 @@ impl Site {
 
     /// Intune audit events with this activity about this object.
     #[track_caller]
-    pub fn audit(&self, activity: &str, resource: &str) -> Vec<Value> {
+    pub(crate) fn audit(&self, activity: &str, resource: &str) -> Vec<Value> {
         let path = format!("/deviceManagement/auditEvents?$filter=activity eq '{activity}'");
         let mut events = self.list(AUDITOR, &path);
         events.retain(|event| event["resources"][0]["resourceId"] == resource);
@@ -420,13 +420,13 @@ impl Site {
     }
 
     #[track_caller]
-    pub fn rotation_events(&self, device: &Device) -> Vec<Value> {
+    pub(crate) fn rotation_events(&self, device: &Device) -> Vec<Value> {
         self.audit("rotateLocalAdminPassword ManagedDevice", &device.managed_id)
     }
 
     /// Directory audit events ("Update" or "Recover") about this device.
     #[track_caller]
-    pub fn directory_audit(&self, verb: &str, device: &Device) -> Vec<Value> {
+    pub(crate) fn directory_audit(&self, verb: &str, device: &Device) -> Vec<Value> {
         let activity = format!("{verb} device local administrator password");
         let path =
             format!("/auditLogs/directoryAudits?$filter=activityDisplayName eq '{activity}'");
@@ -437,17 +437,17 @@ impl Site {
     }
 
     #[track_caller]
-    pub fn sign_in(&self, device: &Device, user: Option<&str>) {
+    pub(crate) fn sign_in(&self, device: &Device, user: Option<&str>) {
         let body = json!({"managedDeviceId": device.managed_id, "userPrincipalName": user});
         self.control("POST", "/signIns", &body).expect(204);
     }
 }
 
-pub fn rotate_path(device: &Device) -> String {
+pub(crate) fn rotate_path(device: &Device) -> String {
     action_path(device, "rotateLocalAdminPassword")
 }
 
-pub fn action_path(device: &Device, action: &str) -> String {
+pub(crate) fn action_path(device: &Device, action: &str) -> String {
     format!(
         "/deviceManagement/managedDevices/{}/{action}",
         device.managed_id
@@ -455,7 +455,7 @@ pub fn action_path(device: &Device, action: &str) -> String {
 }
 
 /// What registration handed out.
-pub fn credential(enrollment: &Value) -> Credential {
+pub(crate) fn credential(enrollment: &Value) -> Credential {
     let text = |name: &str| enrollment[name].as_str().unwrap().to_owned();
     match enrollment["authPolicy"].as_str().unwrap() {
         "Federated" => Credential::Token(text("token")),
@@ -464,19 +464,19 @@ pub fn credential(enrollment: &Value) -> Credential {
     }
 }
 
-pub fn to_group(id: &str) -> Value {
+pub(crate) fn to_group(id: &str) -> Value {
     json!({"@odata.type": "#microsoft.graph.groupAssignmentTarget", "groupId": id})
 }
 
-pub fn excluding(id: &str) -> Value {
+pub(crate) fn excluding(id: &str) -> Value {
     json!({"@odata.type": "#microsoft.graph.exclusionGroupAssignmentTarget", "groupId": id})
 }
 
-pub fn all_devices() -> Value {
+pub(crate) fn all_devices() -> Value {
     json!({"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"})
 }
 
-pub fn all_users() -> Value {
+pub(crate) fn all_users() -> Value {
     json!({"@odata.type": "#microsoft.graph.allLicensedUsersAssignmentTarget"})
 }
 
@@ -499,7 +499,7 @@ const STRINGS: [&str; 3] = [
 ];
 
 /// A settings-catalogue policy (W 5.6); the age stands below the backup directory if that is there.
-pub fn policy_body(name: &str, settings: &[(&str, &str)]) -> Value {
+pub(crate) fn policy_body(name: &str, settings: &[(&str, &str)]) -> Value {
     let is_age = |name: &str| name.starts_with("passwordagedays");
     let directory = settings.iter().any(|(name, _)| *name == "backupdirectory");
     let mut top = Vec::new();
@@ -521,7 +521,7 @@ pub fn policy_body(name: &str, settings: &[(&str, &str)]) -> Value {
 }
 
 /// A policy of these setting instances.
-pub fn body_of(name: &str, instances: &[Value]) -> Value {
+pub(crate) fn body_of(name: &str, instances: &[Value]) -> Value {
     let settings: Vec<Value> = instances
         .iter()
         .map(|instance| {
@@ -546,7 +546,7 @@ pub fn body_of(name: &str, instances: &[Value]) -> Value {
 }
 
 /// One setting instance, of the kind that the definition has.
-pub fn instance(name: &str, value: &str) -> Value {
+pub(crate) fn instance(name: &str, value: &str) -> Value {
     let id = format!("device_vendor_msft_laps_policies_{name}");
     if CHOICES.contains(&name) {
         return json!({

@@ -7,7 +7,7 @@ use rcgen::{CertificateParams, DnType, KeyPair};
 use super::text::{base64, guid};
 use super::xml::escape;
 
-pub const CONTENT_TYPE: &str = "application/soap+xml; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "application/soap+xml; charset=utf-8";
 
 const DISCOVERY: &str = "http://schemas.microsoft.com/windows/management/2012/01/enrollment";
 const POLICY: &str = "http://schemas.microsoft.com/windows/pki/2009/01/enrollmentpolicy";
@@ -19,14 +19,14 @@ const UTILITY: &str =
 
 /// What the control plane handed out.
 #[derive(Clone, Debug)]
-pub enum Credential {
+pub(crate) enum Credential {
     Token(String),
     User(String, String),
     None,
 }
 
 /// The context items that an RST needs (contract 1).
-pub const ITEMS: [&str; 8] = [
+pub(crate) const ITEMS: [&str; 8] = [
     "DeviceID",
     "HWDevID",
     "DeviceName",
@@ -38,7 +38,7 @@ pub const ITEMS: [&str; 8] = [
 ];
 
 /// Names and values of the context items of a device.
-pub fn items(device_id: &str, name: &str, os: &str) -> Vec<(String, String)> {
+pub(crate) fn items(device_id: &str, name: &str, os: &str) -> Vec<(String, String)> {
     let values = [
         device_id,
         &format!("{device_id}{device_id}"),
@@ -53,7 +53,7 @@ pub fn items(device_id: &str, name: &str, os: &str) -> Vec<(String, String)> {
     ITEMS.into_iter().zip(values).map(pair).collect()
 }
 
-pub fn discover(message_id: &str, to: &str, policies: &[&str]) -> String {
+pub(crate) fn discover(message_id: &str, to: &str, policies: &[&str]) -> String {
     let policies: String = policies
         .iter()
         .map(|policy| format!("<AuthPolicy>{policy}</AuthPolicy>"))
@@ -68,7 +68,7 @@ pub fn discover(message_id: &str, to: &str, policies: &[&str]) -> String {
     envelope(&action, message_id, to, &Credential::None, &body)
 }
 
-pub fn get_policies(message_id: &str, to: &str, credential: &Credential) -> String {
+pub(crate) fn get_policies(message_id: &str, to: &str, credential: &Credential) -> String {
     let action = format!("{POLICY}/IPolicy/GetPolicies");
     let body = format!(
         "<GetPolicies xmlns=\"{POLICY}\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\
@@ -78,7 +78,7 @@ pub fn get_policies(message_id: &str, to: &str, credential: &Credential) -> Stri
     envelope(&action, message_id, to, credential, &body)
 }
 
-pub fn request_security_token(
+pub(crate) fn request_security_token(
     to: &str,
     credential: &Credential,
     pkcs10_base64: &str,
@@ -137,13 +137,13 @@ fn envelope(
 }
 
 /// A P-256 certificate request, base64; the same one in the whole process.
-pub fn p256_request() -> &'static str {
+pub(crate) fn p256_request() -> &'static str {
     static REQUEST: OnceLock<String> = OnceLock::new();
     REQUEST.get_or_init(|| request_with(&KeyPair::generate().unwrap()))
 }
 
 /// A certificate request for this key, base64.
-pub fn request_with(key: &KeyPair) -> String {
+pub(crate) fn request_with(key: &KeyPair) -> String {
     let mut params = CertificateParams::default();
     // The subject of the request is ignored (contract 1).
     params

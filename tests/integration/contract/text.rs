@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-pub fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
         let mut word = [0; 3];
@@ -27,7 +27,7 @@ pub fn base64(bytes: &[u8]) -> String {
 }
 
 #[track_caller]
-pub fn from_base64(text: &str) -> Vec<u8> {
+pub(crate) fn from_base64(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut word = 0_u32;
     let mut bits = 0;
@@ -48,40 +48,36 @@ pub fn from_base64(text: &str) -> Vec<u8> {
 }
 
 /// base64 of UTF-16LE.
-pub fn password_base64(password: &str) -> String {
+pub(crate) fn password_base64(password: &str) -> String {
     let bytes: Vec<u8> = password.encode_utf16().flat_map(u16::to_le_bytes).collect();
     base64(&bytes)
 }
 
 /// A number that no other call in this process returns.
-pub fn fresh() -> u64 {
+pub(crate) fn fresh() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// A GUID that no other call in this process returns.
-pub fn guid() -> String {
+pub(crate) fn guid() -> String {
     format!("7e57d00d-0000-4000-8000-{:012x}", fresh())
 }
 
 /// A device's 32 hexadecimal digits.
-pub fn device_id() -> String {
+pub(crate) fn device_id() -> String {
     format!("7E57D00D{:024X}", fresh())
 }
 
 /// This machine's time, plus so much.
-pub fn now_plus(offset: Duration) -> String {
+pub(crate) fn now_plus(offset: Duration) -> String {
     let at = OffsetDateTime::now_utc() + offset;
     at.format(&Rfc3339).unwrap()
 }
 
-pub fn now() -> String {
-    now_plus(Duration::ZERO)
-}
-
 /// The instant of a time on the wire.
 #[track_caller]
-pub fn instant(text: &str) -> OffsetDateTime {
+pub(crate) fn instant(text: &str) -> OffsetDateTime {
     let parsed = OffsetDateTime::parse(text, &Rfc3339);
     let parsed = parsed.unwrap_or_else(|error| panic!("`{text}` is no time: {error}"));
     assert!(text.ends_with('Z'), "`{text}` is not in UTC");
@@ -89,7 +85,7 @@ pub fn instant(text: &str) -> OffsetDateTime {
 }
 
 #[track_caller]
-pub fn is_guid(text: &str) -> bool {
+pub(crate) fn is_guid(text: &str) -> bool {
     let hex = |part: &str| {
         part.bytes()
             .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
@@ -100,7 +96,7 @@ pub fn is_guid(text: &str) -> bool {
 }
 
 /// FIPS 180-4, for thumbprints.
-pub fn sha1_hex(bytes: &[u8]) -> String {
+pub(crate) fn sha1_hex(bytes: &[u8]) -> String {
     let mut state = [
         0x6745_2301_u32,
         0xefcd_ab89,
@@ -143,22 +139,22 @@ pub fn sha1_hex(bytes: &[u8]) -> String {
 }
 
 /// Noise that a seed repeats.
-pub struct Noise(pub u64);
+pub(crate) struct Noise(pub(crate) u64);
 
 impl Noise {
     /// The next number (splitmix64).
-    pub fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
 
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         usize::try_from(self.number() % u64::try_from(limit).unwrap()).unwrap()
     }
 
-    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
         (0..length)
             .map(|_| u8::try_from(self.number() & 255).unwrap())
             .collect()

@@ -2,20 +2,20 @@
 
 /// An element.
 #[derive(Clone, Debug, Default)]
-pub struct Xml {
+pub(crate) struct Xml {
     /// The local name.
-    pub name: String,
+    pub(crate) name: String,
     /// The name as it was written.
-    pub written: String,
-    pub attributes: Vec<(String, String)>,
-    pub children: Vec<Self>,
+    pub(crate) written: String,
+    pub(crate) attributes: Vec<(String, String)>,
+    pub(crate) children: Vec<Self>,
     /// The text directly inside, joined and unescaped.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl Xml {
     #[track_caller]
-    pub fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let text = std::str::from_utf8(bytes).unwrap();
         let mut stack = vec![Self::default()];
         let mut rest = text;
@@ -70,23 +70,23 @@ impl Xml {
     }
 
     /// The first child with this name.
-    pub fn child(&self, name: &str) -> Option<&Self> {
+    pub(crate) fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)
     }
 
     /// The text of the element at this path of children.
-    pub fn value(&self, path: &str) -> Option<&str> {
+    pub(crate) fn value(&self, path: &str) -> Option<&str> {
         self.at(path).map(|element| element.text.trim())
     }
 
     /// The element at this path of children.
-    pub fn at(&self, path: &str) -> Option<&Self> {
+    pub(crate) fn at(&self, path: &str) -> Option<&Self> {
         path.split('/')
             .try_fold(self, |element, name| element.child(name))
     }
 
     /// The first element below with this name.
-    pub fn find(&self, name: &str) -> Option<&Self> {
+    pub(crate) fn find(&self, name: &str) -> Option<&Self> {
         self.children.iter().find_map(|child| {
             if child.name == name {
                 Some(child)
@@ -97,7 +97,7 @@ impl Xml {
     }
 
     /// Every element below with this name.
-    pub fn find_all(&self, name: &str) -> Vec<&Self> {
+    pub(crate) fn find_all(&self, name: &str) -> Vec<&Self> {
         let mut found = Vec::new();
         for child in &self.children {
             if child.name == name {
@@ -108,7 +108,7 @@ impl Xml {
         found
     }
 
-    pub fn attribute(&self, name: &str) -> Option<&str> {
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         let wanted = |(key, _): &&(String, String)| key == name;
         self.attributes
             .iter()
@@ -118,7 +118,7 @@ impl Xml {
 }
 
 /// Text as it may stand in an element or an attribute.
-pub fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
