@@ -25,6 +25,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::transcript::{Exchange, ExchangeId, Plane, Transcript};
+use protocol::secret::Secret;
 use protocol::time::UtcMillis;
 
 /// Most bytes of a push (wire-facts 4.3).
@@ -135,14 +136,6 @@ struct Shared {
     refused_seen: Mutex<BTreeMap<u16, ExchangeId>>,
 }
 
-struct Secret(String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("(hidden)")
-    }
-}
-
 #[derive(Debug)]
 struct Slot {
     device: u64,
@@ -188,7 +181,7 @@ impl PushEndpoint {
         let port = listener.local_addr().map_err(no_port)?.port();
         let shared = Arc::new(Shared {
             base: format!("http://127.0.0.1:{port}/channels/"),
-            authorization: Secret(format!("Bearer {push_token}")),
+            authorization: Secret::new(format!("Bearer {push_token}")),
             clock,
             transcript,
             slots: RwLock::default(),
@@ -416,7 +409,7 @@ fn authorized(shared: &Shared, headers: &hyper::HeaderMap) -> bool {
     let sent = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
-    sent == Some(shared.authorization.0.as_str())
+    sent == Some(shared.authorization.expose())
 }
 
 fn well_formed(headers: &hyper::HeaderMap) -> bool {

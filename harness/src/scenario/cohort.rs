@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use emulator::{DeviceSpec, OsBuild};
 use protocol::JoinType;
-use protocol::directory::password_from_base64;
 use protocol::graph::action::{DeviceActionResult, ROTATE_LOCAL_ADMIN_PASSWORD};
 use protocol::graph::report::PolicyState;
 use protocol::laps_csp::{Leaf, Value};
@@ -15,6 +14,7 @@ use uuid::Uuid;
 
 use super::ScenarioContext;
 use super::member::{Member, writes};
+use super::shown::shows_password;
 use crate::admin::Actor;
 use crate::case::{
     ActionSeen, Case, DeliveryCase, ExplicitRead, MetadataRead, PolicyReport, PolicyRole,
@@ -581,29 +581,4 @@ pub(super) fn newest(rows: &[DeviceActionResult]) -> Option<ActionSeen> {
         detail: row.detail.clone(),
         error_code: row.error_code,
     })
-}
-
-/// True when the password that the device holds, or any under the usual name, stands in an answer.
-pub(super) fn shows_password(member: &Member, bytes: &[u8]) -> bool {
-    let Some(held) = member.device.held_password() else {
-        return contains(bytes, b"passwordBase64");
-    };
-    let base64 = held.password_base64.expose();
-    let text = password_from_base64(base64).unwrap_or_default();
-    // In JSON a quote or backslash of the password stands escaped.
-    let escaped = serde_json::Value::from(text.as_str()).to_string();
-    let escaped = escaped.trim_matches('"');
-    [
-        b"passwordBase64",
-        base64.as_bytes(),
-        text.as_bytes(),
-        escaped.as_bytes(),
-    ]
-    .into_iter()
-    .any(|needle| contains(bytes, needle))
-}
-
-/// True when `needle` stands in `bytes`.
-fn contains(bytes: &[u8], needle: &[u8]) -> bool {
-    !needle.is_empty() && bytes.windows(needle.len()).any(|window| window == needle)
 }

@@ -26,6 +26,7 @@ mod rotate;
 mod schedule;
 mod select;
 mod several;
+mod shown;
 mod steady;
 mod together;
 mod view;

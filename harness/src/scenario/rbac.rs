@@ -9,8 +9,9 @@ use protocol::laps_csp::{Leaf, Value};
 use uuid::Uuid;
 
 use super::ScenarioContext;
-use super::cohort::{Cohort, Reach, entra_policy, shows_password};
+use super::cohort::{Cohort, Reach, entra_policy};
 use super::member::Member;
+use super::shown::shows_password;
 use crate::case::{AccessCase, Attempt, Case, Guarded};
 use crate::error::Error;
 use crate::transcript::ExchangeId;

@@ -4,8 +4,9 @@ use emulator::OsBuild;
 use protocol::JoinType;
 
 use super::ScenarioContext;
-use super::cohort::{Cohort, Reach, entra_policy, shows_password};
+use super::cohort::{Cohort, Reach, entra_policy};
 use super::member::Member;
+use super::shown::shows_password;
 use crate::admin::Reply;
 use crate::case::{Attempt, Case, RightsCase, Standing};
 use crate::error::Error;

@@ -9,9 +9,10 @@ use protocol::laps_csp::{Leaf, Value};
 use protocol::time::UtcMillis;
 
 use super::ScenarioContext;
-use super::cohort::{Cohort, Reach, entra_policy, looks, shows_password};
+use super::cohort::{Cohort, Reach, entra_policy, looks};
 use super::member::Member;
 use super::rotate::MISSING_ACCOUNT;
+use super::shown::shows_password;
 use crate::admin::audit::EventFilter;
 use crate::case::{AdViewCase, AdViewKind, Case, CredentialViewCase, ExplicitRead, ViewAuditCase};
 use crate::error::Error;

