@@ -35,6 +35,14 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// List the requirements that are judged, with their checks.
     Requirements,
+    /// List what the sources leave to a target, with the choices that a profile may declare.
+    Properties,
+    /// Check a list of expected failures, or propose one from a report.
+    Expectations {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: ExpectationsCommand,
+    },
     /// List the deliberate defects of the built-in core that `run` must catch.
     Faults,
 }
@@ -71,6 +79,14 @@ pub(crate) struct RunArgs {
     /// starting the built-in core.
     #[arg(long, value_name = "FILE")]
     pub target_json: Option<PathBuf>,
+    /// What the target declares of itself [default: the built-in core's own; nothing for another
+    /// target].
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// Failures that are known and expected; a list that does not fit what is seen ends with exit
+    /// code 3.
+    #[arg(long, value_name = "FILE")]
+    pub expectations: Option<PathBuf>,
     /// Write report.json, junit.xml and the evidence of violations into this folder.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
@@ -86,9 +102,10 @@ pub(crate) struct ConformArgs {
     /// starting the built-in core.
     #[arg(long, value_name = "FILE")]
     pub target_json: Option<PathBuf>,
-    /// Which requirement set is judged: seed-2023-04, ga-2023-10 or current-2025.
-    #[arg(long, default_value = "current-2025", value_name = "NAME", value_parser = known_set)]
-    pub set: RequirementSet,
+    /// Which requirement set is judged: seed-2023-04, ga-2023-10 or current-2025 [default: the
+    /// profile's, or else current-2025].
+    #[arg(long, value_name = "NAME", value_parser = known_set)]
+    pub set: Option<RequirementSet>,
     /// Judge only requirements whose id fits this pattern, for example `ROTATE-*`.
     #[arg(long, value_name = "GLOB")]
     pub only: Option<String>,
@@ -101,6 +118,14 @@ pub(crate) struct ConformArgs {
     /// Seed of everything that is drawn.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
+    /// What the target declares of itself [default: the built-in core's own; nothing for another
+    /// target].
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// Failures that are known and expected; a list that does not fit what is seen ends with exit
+    /// code 3.
+    #[arg(long, value_name = "FILE")]
+    pub expectations: Option<PathBuf>,
     /// Write report.json, junit.xml and the evidence of violations into this folder.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
@@ -113,6 +138,37 @@ pub(crate) struct ConformArgs {
     /// Bearer token that the target sends with its pushes.
     #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
     pub push_token: String,
+}
+
+/// What can be done with a list of expected failures.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExpectationsCommand {
+    /// Say what is wrong with a list: exit code 3 if anything is.
+    Check(CheckArgs),
+    /// Write a list that fits a report, for editing.
+    Propose(ProposeArgs),
+}
+
+/// Options of `muster expectations check`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The list.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Options of `muster expectations propose`.
+#[derive(Args, Debug)]
+pub(crate) struct ProposeArgs {
+    /// `report.json` of a run that came to its end.
+    #[arg(long, value_name = "FILE")]
+    pub report: PathBuf,
+    /// The list in use: its comments and what still holds are kept.
+    #[arg(long, value_name = "FILE")]
+    pub current: Option<PathBuf>,
+    /// A new file; one that exists is not overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 /// Options of `muster prove`.

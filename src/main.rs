@@ -35,6 +35,8 @@ fn main() -> ExitCode {
         Command::Prove(arguments) => command::prove::prove(&arguments),
         Command::Serve(arguments) => command::serve::serve(arguments),
         Command::Requirements => command::list::requirements(),
+        Command::Properties => command::properties::properties(),
+        Command::Expectations { command } => command::expectations::expectations(&command),
         Command::Faults => command::list::faults(),
     }
 }

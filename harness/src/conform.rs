@@ -22,6 +22,7 @@ use crate::dev::{self, DevRow};
 use crate::error::Error;
 use crate::fleet::mix::Mix;
 use crate::load::{LoadOptions, Progress};
+use crate::profile::Terms;
 use crate::run::{self, Controls, Ground, Origin, Outcome, RunOptions};
 use crate::target::Target;
 
@@ -42,6 +43,8 @@ pub struct ConformOptions {
     pub push_token: String,
     /// Whose target it is.
     pub origin: Origin,
+    /// What is declared and known of it.
+    pub terms: Terms,
 }
 
 /// Runs the scenarios of the selected rows against `target` and judges them. Never fails: what went
@@ -100,5 +103,6 @@ fn run_options(options: &ConformOptions) -> RunOptions {
         },
         push_token: options.push_token.clone(),
         origin: options.origin.clone(),
+        terms: options.terms.clone(),
     }
 }

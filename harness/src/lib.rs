@@ -11,6 +11,7 @@
 //! | [`schedule`], [`load`], [`metrics`] | when devices check in, and how long it took |
 //! | [`model`] | what an answer must contain |
 //! | [`scenario`], [`case`], [`checks`], [`verdict`], [`catalogue`] | situations, facts, judgement |
+//! | [`profile`], [`properties`], [`expectations`] | what a target declares, chooses and is known to fail |
 //! | [`dev`] | the judgement of our own device |
 //! | [`ledger`] | operations against audit events |
 //! | [`transcript`], [`report`], [`exit`] | evidence, reports, exit codes |
@@ -26,6 +27,7 @@ pub mod conform;
 pub mod dev;
 pub mod error;
 pub mod exit;
+pub mod expectations;
 pub mod fleet;
 pub mod http;
 pub mod keys;
@@ -35,6 +37,8 @@ pub mod limits;
 pub mod load;
 pub mod metrics;
 pub mod model;
+pub mod profile;
+pub mod properties;
 pub mod prove;
 pub mod push;
 pub mod report;

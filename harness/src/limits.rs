@@ -2,34 +2,97 @@
 
 use std::time::Duration;
 
-/// A change of an assignment or policy to the push it causes (contract section 8, T_push: at most 10 s).
-pub const T_PUSH: Duration = Duration::from_secs(10);
+use crate::catalogue::Param;
 
-/// How long a target may take to show what happened (contract section 8).
+/// The time limits of a target (contract section 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// T_fail: rotation of an offline Entra joined device to its action listed as failed; also how
-    /// long any action may take to its end.
+pub struct Limits {
+    /// T_push: a change to the push that it causes.
+    pub push: Duration,
+    /// T_fail: rotation of an offline Entra joined device to its action listed as failed.
     pub fail: Duration,
-    /// T_report: end of a session to readable states.
-    pub report: Duration,
     /// T_audit: answer to a call to its audit event readable.
     pub audit: Duration,
+    /// T_report: end of a session to readable states.
+    pub report: Duration,
+    /// T_max: action accepted to its final state, by the target's clock.
+    pub max: Duration,
+    /// T_drain: end of the run to complete books. `None`: every event is readable after T_audit, and
+    /// the books wait no longer.
+    pub drain: Option<Duration>,
+}
+
+impl Limits {
+    /// What a target gets that declares nothing.
+    pub const LONGEST: Self = Self {
+        push: longest(Param::Push),
+        fail: longest(Param::Fail),
+        audit: longest(Param::Audit),
+        report: longest(Param::Report),
+        max: longest(Param::Max),
+        drain: None,
+    };
+
+    /// Sets one of them.
+    pub const fn set(&mut self, param: Param, limit: Duration) {
+        match param {
+            Param::Push => self.push = limit,
+            Param::Fail => self.fail = limit,
+            Param::Audit => self.audit = limit,
+            Param::Report => self.report = limit,
+            Param::Max => self.max = limit,
+            Param::Drain => self.drain = Some(limit),
+        }
+    }
+}
+
+/// The most that a profile may declare (contract section 8, last column).
+#[must_use]
+pub const fn longest(param: Param) -> Duration {
+    match param {
+        Param::Push => Duration::from_secs(10),
+        Param::Fail | Param::Audit => Duration::from_secs(30),
+        Param::Report => Duration::from_secs(60),
+        Param::Max => Duration::from_secs(7 * 24 * 3600),
+        Param::Drain => Duration::from_secs(600),
+    }
+}
+
+/// How long a target may take to show what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// T_push: how long a push is waited for.
+    pub push: Duration,
+    /// T_fail; also how long any action may take to its end once its device has reported.
+    pub fail: Duration,
+    /// T_report.
+    pub report: Duration,
+    /// T_audit.
+    pub audit: Duration,
+    /// T_drain, or T_audit where that is longer.
+    pub drain: Duration,
+    /// T_max, by the target's clock.
+    pub max: Duration,
 }
 
 impl Patience {
-    /// The built-in core shows everything at once; this is time enough for a slow machine.
-    pub const BUILT_IN: Self = Self {
-        fail: Duration::from_secs(5),
-        report: Duration::from_secs(5),
-        audit: Duration::from_secs(5),
-    };
-    /// Any other target may take as long as the contract lets a profile declare.
-    pub const LONGEST: Self = Self {
-        fail: Duration::from_secs(30),
-        report: Duration::from_secs(60),
-        audit: Duration::from_secs(30),
-    };
+    /// The least wait: time enough for a slow machine, so that a target which shows things at once
+    /// is not blamed for the scheduler.
+    pub const LEAST: Duration = Duration::from_secs(5);
+
+    /// The patience that these limits ask for. A limit below [`Patience::LEAST`] is judged by that.
+    #[must_use]
+    pub fn of(limits: &Limits) -> Self {
+        let audit = limits.audit.max(Self::LEAST);
+        Self {
+            push: limits.push.max(Self::LEAST),
+            fail: limits.fail.max(Self::LEAST),
+            report: limits.report.max(Self::LEAST),
+            audit,
+            drain: limits.drain.map_or(audit, |drain| drain.max(audit)),
+            max: limits.max,
+        }
+    }
 }
 
 /// One session of a device from its first message to its end.

@@ -4,7 +4,7 @@
 pub(crate) mod audit;
 mod conclude;
 
-pub(crate) use conclude::{nothing, redactor};
+pub(crate) use conclude::{broken, expected, nothing, redactor};
 
 use std::sync::Arc;
 
@@ -19,8 +19,9 @@ use crate::exit::{Cause, ExitCode};
 use crate::http::{Authority, Connection, Failure, Request, path_of};
 use crate::lab::{Lab, LabParts};
 use crate::ledger::Ledger;
-use crate::limits::{HTTP_EXCHANGE, Patience};
+use crate::limits::HTTP_EXCHANGE;
 use crate::load::{Load, LoadOptions, LoadOutcome, LoadParts, LoadPlan, Progress};
+use crate::profile::Terms;
 use crate::push::PushEndpoint;
 use crate::report::Report;
 use crate::report::evidence::EvidenceFile;
@@ -38,6 +39,8 @@ pub struct RunOptions {
     pub push_token: String,
     /// Whose target it is.
     pub origin: Origin,
+    /// What is declared and known of it.
+    pub terms: Terms,
 }
 
 /// Whose target a run judges.
@@ -52,15 +55,6 @@ pub enum Origin {
     },
     /// A target that was described by a file and may see several runs.
     External,
-}
-
-impl Origin {
-    pub(crate) const fn patience(&self) -> Patience {
-        match self {
-            Self::BuiltIn { .. } => Patience::BUILT_IN,
-            Self::External => Patience::LONGEST,
-        }
-    }
 }
 
 /// How a run is watched and ended from the outside.
@@ -200,7 +194,7 @@ impl Ground {
             lab: self.lab.clone(),
             admin: self.admin.clone(),
             ledger: self.ledger.clone(),
-            patience: self.options.origin.patience(),
+            patience: self.options.terms.patience(),
         };
         happened.usage.note(&self.options.origin, Edge::Before);
         let mut cancelled = self.controls.cancel.clone();
@@ -243,7 +237,7 @@ impl Ground {
             plan: Arc::clone(&self.plan),
             progress: self.controls.progress.clone(),
             cancel: self.controls.cancel.clone(),
-            patience: self.options.origin.patience(),
+            patience: self.options.terms.patience(),
         }
     }
 }

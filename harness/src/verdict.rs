@@ -1,5 +1,7 @@
 //! Findings of checks, and the one function that turns counts into verdicts.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::transcript::ExchangeId;
@@ -24,7 +26,7 @@ pub enum Level {
 pub enum Verdict {
     /// Armed at least once, never violated.
     Pass,
-    /// A MUST was violated.
+    /// A MUST was violated, or a target made a choice of a REC row in two ways.
     Fail,
     /// A SHOULD was violated.
     Deviation,
@@ -32,6 +34,67 @@ pub enum Verdict {
     Recorded,
     /// The situation never arose.
     NotExercised,
+    /// A refusal was seen whose positive control did not pass: it means nothing.
+    Blocked,
+    /// The profile says that the target has no such part.
+    NotApplicable,
+    /// The profile leaves it untested.
+    NotTested,
+    /// The harness broke where the situation should have arisen.
+    Error,
+}
+
+/// What the profile says of a requirement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Claim {
+    /// It is judged.
+    #[default]
+    Judged,
+    /// It does not apply to the target.
+    NotApplicable,
+    /// It is not to be judged.
+    Untested,
+}
+
+/// How the positive control of a requirement went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Control {
+    /// The requirement has none.
+    #[default]
+    None,
+    /// It passed in this run.
+    Passed,
+    /// It did not: it failed or never took place.
+    NotPassed,
+}
+
+/// How the scenarios of a requirement went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Course {
+    /// To their end, or as far as the target let them.
+    #[default]
+    Whole,
+    /// A defect of the harness ended one.
+    Broken,
+}
+
+/// Everything besides the counts that a verdict depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// What the profile says.
+    pub claim: Claim,
+    /// The positive control.
+    pub control: Control,
+    /// The scenarios.
+    pub course: Course,
+}
+
+/// What the counts say.
+#[derive(Clone, Copy)]
+enum Seen {
+    Nothing,
+    Held,
+    Violated,
 }
 
 impl Level {
@@ -56,6 +119,10 @@ impl Verdict {
             Self::Deviation => "deviation",
             Self::Recorded => "recorded",
             Self::NotExercised => "not_exercised",
+            Self::Blocked => "blocked",
+            Self::NotApplicable => "not_applicable",
+            Self::NotTested => "not_tested",
+            Self::Error => "error",
         }
     }
 }
@@ -95,6 +162,8 @@ pub struct Tally {
     pub violated: u64,
     /// The first violations, at most [`Tally::VIOLATIONS_MAX`].
     pub violations: Vec<Violation>,
+    /// How often it was violated in each way, by the fingerprint.
+    pub fingerprints: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
@@ -110,6 +179,7 @@ impl Tally {
             Finding::Violated(violation) => {
                 self.armed += 1;
                 self.violated += 1;
+                *self.fingerprints.entry(violation.fingerprint).or_default() += 1;
                 if self.violations.len() < Self::VIOLATIONS_MAX {
                     self.violations.push(violation);
                 }
@@ -117,15 +187,125 @@ impl Tally {
         }
     }
 
-    /// The verdict of a requirement of this level. Unknown never becomes a pass.
+    const fn seen(&self) -> Seen {
+        if self.violated > 0 {
+            Seen::Violated
+        } else if self.armed > 0 {
+            Seen::Held
+        } else {
+            Seen::Nothing
+        }
+    }
+
+    /// True when it was put to the test and never violated: what a positive control must be.
     #[must_use]
-    pub fn verdict(&self, level: Level) -> Verdict {
-        match (level, self.violated, self.armed) {
-            (_, 0, 0) => Verdict::NotExercised,
-            (Level::Must | Level::Should, 0, _) => Verdict::Pass,
-            (Level::Must, _, _) => Verdict::Fail,
-            (Level::Should, _, _) => Verdict::Deviation,
-            (Level::Recorded, _, _) => Verdict::Recorded,
+    pub const fn held(&self) -> bool {
+        match self.seen() {
+            Seen::Held => true,
+            Seen::Nothing | Seen::Violated => false,
+        }
+    }
+
+    /// The verdict of a requirement of this level: the one place where a verdict is made. Unknown
+    /// never becomes a pass, and what a control or the harness spoilt does neither; a violation is
+    /// one whatever became of the control.
+    #[must_use]
+    pub const fn verdict(&self, level: Level, standing: Standing) -> Verdict {
+        match standing.claim {
+            Claim::NotApplicable => return Verdict::NotApplicable,
+            Claim::Untested => return Verdict::NotTested,
+            Claim::Judged => {}
+        }
+        match (self.seen(), standing.course, standing.control) {
+            (Seen::Violated, Course::Whole | Course::Broken, _) => match level {
+                Level::Must | Level::Recorded => Verdict::Fail,
+                Level::Should => Verdict::Deviation,
+            },
+            (Seen::Nothing | Seen::Held, Course::Broken, _) => Verdict::Error,
+            (Seen::Nothing, Course::Whole, _) => Verdict::NotExercised,
+            (Seen::Held, Course::Whole, Control::NotPassed) => Verdict::Blocked,
+            (Seen::Held, Course::Whole, Control::None | Control::Passed) => match level {
+                Level::Must | Level::Should => Verdict::Pass,
+                Level::Recorded => Verdict::Recorded,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(armed: u64, violated: u64) -> Tally {
+        Tally {
+            evaluated: armed,
+            armed,
+            violated,
+            ..Tally::default()
+        }
+    }
+
+    #[test]
+    fn every_standing_has_its_verdict() {
+        use Level::{Must, Recorded, Should};
+        let whole = Standing::default();
+        let control = |control| Standing { control, ..whole };
+        let claim = |claim| Standing { claim, ..whole };
+        let broken = Standing {
+            course: Course::Broken,
+            ..whole
+        };
+        for (armed, violated, level, standing, word) in [
+            (3, 0, Must, whole, "pass"),
+            (3, 0, Should, whole, "pass"),
+            (3, 0, Recorded, whole, "recorded"),
+            (3, 1, Must, whole, "fail"),
+            (3, 1, Should, whole, "deviation"),
+            // A choice that wavers is no choice (contract 0).
+            (3, 1, Recorded, whole, "fail"),
+            (0, 0, Must, whole, "not_exercised"),
+            (0, 0, Recorded, whole, "not_exercised"),
+            (3, 0, Must, control(Control::Passed), "pass"),
+            (3, 0, Must, control(Control::NotPassed), "blocked"),
+            (3, 1, Must, control(Control::NotPassed), "fail"),
+            (0, 0, Must, control(Control::NotPassed), "not_exercised"),
+            (3, 0, Must, broken, "error"),
+            (0, 0, Must, broken, "error"),
+            (3, 1, Must, broken, "fail"),
+            (3, 0, Must, claim(Claim::Untested), "not_tested"),
+            (3, 1, Must, claim(Claim::Untested), "not_tested"),
+            (3, 0, Must, claim(Claim::NotApplicable), "not_applicable"),
+        ] {
+            let verdict = tally(armed, violated).verdict(level, standing);
+            assert_eq!(
+                verdict.as_str(),
+                word,
+                "{armed} armed, {violated} violated, {level:?}, {standing:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_what_was_armed_and_judged_passes() {
+        for claim in [Claim::Judged, Claim::NotApplicable, Claim::Untested] {
+            for control in [Control::None, Control::Passed, Control::NotPassed] {
+                for course in [Course::Whole, Course::Broken] {
+                    for (armed, violated) in [(0, 0), (1, 0), (1, 1)] {
+                        let standing = Standing {
+                            claim,
+                            control,
+                            course,
+                        };
+                        let passed =
+                            tally(armed, violated).verdict(Level::Must, standing) == Verdict::Pass;
+                        let may = (armed, violated) == (1, 0)
+                            && claim == Claim::Judged
+                            && control != Control::NotPassed
+                            && course == Course::Whole;
+                        assert_eq!(passed, may, "{armed}, {violated}, {standing:?}");
+                    }
+                }
+            }
         }
     }
 }

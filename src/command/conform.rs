@@ -5,19 +5,30 @@ use std::process::ExitCode;
 use harness::catalogue::{Catalogue, Requirement};
 use harness::conform::{self, ConformOptions, RowState, Selection};
 use harness::error::Error;
+use harness::profile::Terms;
 use harness::report::folder::ReportFolder;
 use harness::run::{Origin, Outcome};
 use reference::{CONFORM_FAULTS, FAULTS, Fault, FaultRow};
 use tokio::sync::watch;
 
 use super::run::{nothing, publish, target_of_file, under_signals};
+use super::terms::{self, TermsFrom};
 use super::{SET_UP, complain, runtime, say};
 use crate::child::{CoreChild, CoreOptions};
 use crate::cli::ConformArgs;
 
 /// Lists or judges; the exit code is that of the gravest cause.
 pub(crate) fn conform(arguments: ConformArgs) -> ExitCode {
-    let selection = match selection(&arguments) {
+    let from = TermsFrom {
+        profile: arguments.profile.as_deref(),
+        expectations: arguments.expectations.as_deref(),
+        target: arguments.target_json.as_deref(),
+    };
+    let terms = match from.read() {
+        Ok(terms) => terms,
+        Err(refusal) => return refusal.tell(),
+    };
+    let selection = match selection(&arguments, &terms) {
         Ok(selection) => selection,
         Err(error) => return refuse(&error),
     };
@@ -35,7 +46,9 @@ pub(crate) fn conform(arguments: ConformArgs) -> ExitCode {
     };
     let seed = arguments.seed;
     let outcome = runtime
-        .block_on(under_signals(|cancel| carry(arguments, selection, cancel)))
+        .block_on(under_signals(|cancel| {
+            carry(arguments, (selection, terms), cancel)
+        }))
         .unwrap_or_else(|error| nothing(seed, error));
     runtime.shutdown_background();
     publish(outcome, folder.as_ref())
@@ -47,9 +60,9 @@ fn refuse(error: &Error) -> ExitCode {
 }
 
 /// The rows that are wanted; a selection without rows is a mistake of its author.
-fn selection(arguments: &ConformArgs) -> Result<Selection, Error> {
+fn selection(arguments: &ConformArgs, terms: &Terms) -> Result<Selection, Error> {
     let selection = Selection {
-        set: arguments.set,
+        set: terms::set(arguments.set, terms)?,
         only: arguments.only.clone(),
         area: arguments.area,
     };
@@ -64,7 +77,7 @@ fn selection(arguments: &ConformArgs) -> Result<Selection, Error> {
 
 async fn carry(
     arguments: ConformArgs,
-    selection: Selection,
+    (selection, terms): (Selection, Terms),
     cancel: watch::Receiver<bool>,
 ) -> Result<Outcome, Error> {
     let fault = arguments.fault.and_then(fault_row).map(|row| row.name);
@@ -96,6 +109,7 @@ async fn carry(
         seed: arguments.seed,
         push_token: arguments.push_token,
         origin,
+        terms,
     };
     let outcome = conform::conform(target, options, cancel).await;
     if let Some(core) = core {

@@ -1,12 +1,15 @@
 //! One module a subcommand.
 
 pub(crate) mod conform;
+pub(crate) mod expectations;
 pub(crate) mod explain;
 pub(crate) mod list;
 mod progress;
+pub(crate) mod properties;
 pub(crate) mod prove;
 pub(crate) mod run;
 pub(crate) mod serve;
+mod terms;
 
 use std::process::ExitCode;
 

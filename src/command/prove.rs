@@ -15,6 +15,7 @@ use harness::error::Error;
 use harness::exit;
 use harness::fleet::mix::Mix;
 use harness::load::{LoadOptions, Progress};
+use harness::profile::Terms;
 use harness::prove::{Baseline, FaultOutcome, FaultRow, KillMatrix, NullRow};
 use harness::report::Report;
 use harness::run::{Controls, Origin, RunOptions};
@@ -281,6 +282,7 @@ async fn judged(
             pid: core.pid(),
             fault,
         },
+        terms: Terms::built_in()?,
     };
     let (_cancel, cancelled) = watch::channel(false);
     let run = Box::pin(conform::conform(target, options, cancelled));
@@ -318,6 +320,7 @@ async fn loaded(seed: u64, fault: &'static str) -> Result<Report, Error> {
             pid: core.pid(),
             fault: Some(fault),
         },
+        terms: Terms::built_in()?,
     };
     let (_cancel, cancel) = watch::channel(false);
     let controls = Controls {

@@ -10,6 +10,7 @@ use harness::error::Error;
 use harness::exit::{self, Cause};
 use harness::fleet::mix::PPM_ONE;
 use harness::load::{LoadOptions, Progress};
+use harness::profile::Terms;
 use harness::report::folder::ReportFolder;
 use harness::report::text::{self, Style};
 use harness::report::{Footer, Report};
@@ -19,12 +20,22 @@ use reference::FAULTS;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::terms::TermsFrom;
 use super::{SET_UP, complain, progress, runtime};
 use crate::child::{CoreChild, CoreOptions};
 use crate::cli::RunArgs;
 
 /// Runs and reports; the exit code is that of the gravest cause.
 pub(crate) fn run(arguments: RunArgs) -> ExitCode {
+    let from = TermsFrom {
+        profile: arguments.profile.as_deref(),
+        expectations: arguments.expectations.as_deref(),
+        target: arguments.target_json.as_deref(),
+    };
+    let terms = match from.read() {
+        Ok(terms) => terms,
+        Err(refusal) => return refusal.tell(),
+    };
     let folder = match arguments
         .report
         .as_deref()
@@ -43,7 +54,7 @@ pub(crate) fn run(arguments: RunArgs) -> ExitCode {
     };
     let seed = arguments.seed;
     let outcome = runtime
-        .block_on(under_signals(|cancel| carry(arguments, cancel)))
+        .block_on(under_signals(|cancel| carry(arguments, terms, cancel)))
         .unwrap_or_else(|error| nothing(seed, error));
     // Whatever still waits on a socket is of no interest any more.
     runtime.shutdown_background();
@@ -89,7 +100,11 @@ pub(super) fn target_of_file(path: &Path) -> Result<Target, Error> {
 }
 
 /// The run itself, with its core where it needs one.
-async fn carry(arguments: RunArgs, cancel: watch::Receiver<bool>) -> Result<Outcome, Error> {
+async fn carry(
+    arguments: RunArgs,
+    terms: Terms,
+    cancel: watch::Receiver<bool>,
+) -> Result<Outcome, Error> {
     let (core, target) = match &arguments.target_json {
         Some(path) => (None, target_of_file(path)?),
         None => {
@@ -114,6 +129,7 @@ async fn carry(arguments: RunArgs, cancel: watch::Receiver<bool>) -> Result<Outc
         load: load_options(&arguments),
         push_token: arguments.push_token,
         origin,
+        terms,
     };
     let outcome = harness::run::run(target, options, Controls { progress, cancel }).await;
     shown.abort();

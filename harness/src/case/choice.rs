@@ -1,5 +1,6 @@
 //! Choices that the sources leave to an implementation, which must make them alike for every device.
 
+use crate::properties::{Choice, Property};
 use crate::transcript::ExchangeId;
 
 /// What is left open.
@@ -9,10 +10,14 @@ pub enum Question {
     OnlineByPush,
     /// The push channel is closed and the last check-in is just past: does it count as online?
     OnlineByCheckIn,
+    /// The connection is lost for a while (`tempdisconnected`): does the device count as online?
+    OnlineForNow,
     /// What becomes of a rotation of a hybrid joined device that is offline.
     HybridOffline,
     /// What becomes of a rotation of a hybrid joined device that backs up to Active Directory.
     HybridActiveDirectory,
+    /// What becomes of a rotation of a device that no LAPS policy can reach.
+    Unmanaged,
     /// How many former passwords a read shows, and in which order.
     History,
     /// How many events a refused request for a rotation leaves.
@@ -39,8 +44,11 @@ pub struct ChoiceCase {
 pub struct ChoiceSeen {
     /// The device's name.
     pub device: String,
-    /// The choice in words that are alike for alike choices.
+    /// What was seen, in words.
     pub choice: String,
+    /// What that is compatible with, for each property that it says something of. The whole run is
+    /// held to what is inferred from it ([`crate::properties::judge`]).
+    pub shows: Vec<(Property, Vec<Choice>)>,
     /// Why no choice of this kind is acceptable, if so; for example an action that never ended.
     pub objection: Option<String>,
     /// The exchanges that prove it.

@@ -205,6 +205,21 @@ pub enum Param {
     Drain,
 }
 
+impl Param {
+    /// The name in the contract, the catalogue and profiles.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Push => "T_push",
+            Self::Fail => "T_fail",
+            Self::Audit => "T_audit",
+            Self::Report => "T_report",
+            Self::Max => "T_max",
+            Self::Drain => "T_drain",
+        }
+    }
+}
+
 /// A statement in a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

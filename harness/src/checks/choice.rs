@@ -1,4 +1,6 @@
-//! Rows that record a choice: it must be the same for every device.
+//! Rows that record a choice: these checks say whether it was put to the test and whether it is one
+//! that can be accepted. That it is the same for every device is a matter of the whole run, and is
+//! judged with the properties.
 
 use super::{Breach, Check, finding};
 use crate::case::{Case, ChoiceCase, Question};
@@ -9,7 +11,17 @@ pub(super) const CHECKS: &[Check] = &[
         id: "rotate.online-rule.same-for-all",
         requirement: "REQ-ROTATE-007",
         source: "S19",
-        judge: |case| choice(case, &[Question::OnlineByPush, Question::OnlineByCheckIn]).map(same),
+        judge: |case| {
+            choice(
+                case,
+                &[
+                    Question::OnlineByPush,
+                    Question::OnlineByCheckIn,
+                    Question::OnlineForNow,
+                ],
+            )
+            .map(acceptable)
+        },
     },
     Check {
         id: "rotate.hybrid.same-for-all",
@@ -20,38 +32,38 @@ pub(super) const CHECKS: &[Check] = &[
                 case,
                 &[Question::HybridOffline, Question::HybridActiveDirectory],
             )
-            .map(same)
+            .map(acceptable)
         },
     },
     Check {
         id: "view.history.same-for-all",
         requirement: "REQ-VIEW-005",
         source: "F-094",
-        judge: |case| choice(case, &[Question::History]).map(same),
+        judge: |case| choice(case, &[Question::History]).map(acceptable),
     },
     Check {
         id: "audit.refused-attempt.same-for-all",
         requirement: "REQ-AUDIT-012",
         source: "S17",
-        judge: |case| choice(case, &[Question::RefusedAttempt]).map(same),
+        judge: |case| choice(case, &[Question::RefusedAttempt]).map(acceptable),
     },
     Check {
         id: "assign.unassign.same-for-all",
         requirement: "REQ-ASSIGN-008",
         source: "F-164",
-        judge: |case| choice(case, &[Question::Unassign]).map(same),
+        judge: |case| choice(case, &[Question::Unassign]).map(acceptable),
     },
     Check {
         id: "conflict.withhold.same-for-all",
         requirement: "REQ-CONFLICT-015",
         source: "F-175",
-        judge: |case| choice(case, &[Question::Withhold]).map(same),
+        judge: |case| choice(case, &[Question::Withhold]).map(acceptable),
     },
     Check {
         id: "join.switch-hybrid.same-for-all",
         requirement: "REQ-JOIN-008",
         source: "C-07",
-        judge: |case| choice(case, &[Question::SwitchHybrid]).map(same),
+        judge: |case| choice(case, &[Question::SwitchHybrid]).map(acceptable),
     },
 ];
 
@@ -63,34 +75,20 @@ fn choice<'c>(case: &'c Case, questions: &[Question]) -> Option<&'c ChoiceCase> 
     }
 }
 
-fn same(case: &ChoiceCase) -> Finding {
-    let [first, others @ ..] = case.answers.as_slice() else {
-        return Finding::NotArmed;
-    };
+fn acceptable(case: &ChoiceCase) -> Finding {
     // One device alone shows no rule.
-    if others.is_empty() {
+    if case.answers.len() < 2 {
         return Finding::NotArmed;
     }
-    let objection = case.answers.iter().find_map(|answer| {
+    let breach = case.answers.iter().find_map(|answer| {
         let objection = answer.objection.as_deref()?;
         Some(Breach::new(
             "choice-not-acceptable",
             format!("{}: {objection}", answer.device),
         ))
     });
-    let breach = objection.or_else(|| {
-        let other = others.iter().find(|other| other.choice != first.choice)?;
-        Some(Breach::new(
-            "choice-differs",
-            format!(
-                "{}: {}; {}: {}",
-                first.device, first.choice, other.device, other.choice
-            ),
-        ))
-    });
-    let exchanges: Vec<_> = case
-        .answers
-        .iter()
+    let answers = case.answers.iter();
+    let exchanges: Vec<_> = answers
         .flat_map(|answer| answer.exchanges.iter().copied())
         .collect();
     finding(breach, required(case.question), &exchanges)
@@ -103,6 +101,12 @@ const fn required(question: Question) -> &'static str {
         }
         Question::OnlineByCheckIn => {
             "whether a device with a closed channel and a new check-in counts as online is the same for every device"
+        }
+        Question::OnlineForNow => {
+            "whether a device whose connection is lost for a while counts as online is the same for every device"
+        }
+        Question::Unmanaged => {
+            "the rotation of a device that no LAPS policy can reach fails or is not supported"
         }
         Question::HybridOffline => {
             "the rotation of a hybrid joined device that is offline reaches an end, in the same way for every device"

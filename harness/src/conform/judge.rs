@@ -1,6 +1,6 @@
 //! From what the scenarios gave to rows, causes and the summary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ConformOptions;
 use super::play::{Played, PlayedScenario};
@@ -12,7 +12,10 @@ use crate::checks;
 use crate::dev::DevRow;
 use crate::error::Error;
 use crate::exit::{Cause, ExitCode};
+use crate::expectations::Extent;
 use crate::ledger::OpKind;
+use crate::profile::Bench;
+use crate::properties;
 use crate::report::evidence::{self, EvidenceFile};
 use crate::report::{self, Audit, Fleet, Footer, Report, RequirementRow, ViolationRow};
 use crate::run::{self, Ground, Origin, Outcome};
@@ -59,16 +62,25 @@ pub(super) async fn conclude(
         }
     }
     let mut report = frame(ground, cut);
+    let outcomes = played.scenarios.iter().map(|played| &played.outcome);
+    let broken = run::broken(outcomes);
     let judged = Judged {
         ground,
         catalogue,
         options,
+        broken: &broken,
+    };
+    let extent = if causes.is_empty() && report.footer.complete {
+        Extent::Whole
+    } else {
+        Extent::Partial
     };
     let evidence = judged.rows(&cases, &mut report, &mut summary);
     let evidence = evidence.unwrap_or_else(|error| {
         causes.push(Cause::from(error));
         Vec::new()
     });
+    causes.extend(run::expected(&options.terms, &mut report, extent));
     judged.count(&report, &mut summary);
     causes.extend(judged.causes(&report));
     if ground.ledger.balance().undetermined() {
@@ -205,6 +217,8 @@ struct Judged<'a> {
     ground: &'a Ground,
     catalogue: &'a Catalogue,
     options: &'a ConformOptions,
+    /// Requirements of scenarios that a defect of the harness ended.
+    broken: &'a BTreeSet<&'static str>,
 }
 
 impl Judged<'_> {
@@ -215,8 +229,11 @@ impl Judged<'_> {
         report: &mut Report,
         summary: &mut Summary,
     ) -> Result<Vec<EvidenceFile>, Error> {
+        let profile = &self.options.terms.profile;
         let mut tallies = checks::tally(cases);
+        let properties = properties::settle(&profile.properties, cases, &mut tallies);
         let redactor = run::redactor(self.ground, &tallies)?;
+        let bench = Bench::new(profile, &tallies, self.broken);
         let mut files = Vec::new();
         for requirement in self.catalogue.requirements() {
             let tally = tallies.remove(requirement.id.as_str()).unwrap_or_default();
@@ -236,7 +253,8 @@ impl Judged<'_> {
                 }
             }
             let checks = checks::of_requirement(&requirement.id).map(|check| check.id.to_owned());
-            let mut row = RequirementRow::new(requirement, &tally, checks.collect(), &redactor);
+            let judged = (&tally, bench.standing(requirement));
+            let mut row = RequirementRow::new(requirement, judged, checks.collect(), &redactor);
             let transcript = &self.ground.transcript;
             files.extend(evidence::attach(
                 &mut row,
@@ -247,6 +265,8 @@ impl Judged<'_> {
             )?);
             report.requirements.push(row);
         }
+        report.record(properties);
+        report.profile = Some(profile.note());
         Ok(files)
     }
 
@@ -258,11 +278,11 @@ impl Judged<'_> {
     fn count(&self, report: &Report, summary: &mut Summary) {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for row in &report.requirements {
-            *counts.entry(row.verdict.as_str().to_owned()).or_default() += 1;
+            *counts.entry(row.word().to_owned()).or_default() += 1;
         }
         let untested = u64::try_from(summary.not_tested.len()).unwrap_or(u64::MAX);
         if untested > 0 {
-            counts.insert("not_tested".to_owned(), untested);
+            *counts.entry("not_tested".to_owned()).or_default() += untested;
         }
         summary.counts = counts;
     }
@@ -275,7 +295,7 @@ impl Judged<'_> {
             let deviations = report
                 .requirements
                 .iter()
-                .filter(|row| row.verdict == Verdict::Deviation);
+                .filter(|row| row.verdict == Verdict::Deviation && !row.is_expected());
             causes.extend(deviations.map(|row| {
                 let text = format!(
                     "{} deviates: violated in {} of {} cases, which --strict counts",

@@ -46,10 +46,12 @@ pub(super) async fn play(
     catalogue: &Catalogue,
     options: &ConformOptions,
 ) -> Played {
+    // A refusal is worth as much as its positive control.
     let wanted: Vec<&str> = options
         .selection
         .rows(catalogue)
-        .map(|row| row.id.as_str())
+        .flat_map(|row| [Some(row.id.as_str()), row.twin.as_deref()])
+        .flatten()
         .collect();
     let picked = scenario::pick(|id| wanted.contains(&id));
     let (alone, beside): (Vec<Picked>, Vec<Picked>) =
@@ -58,7 +60,7 @@ pub(super) async fn play(
         lab: ground.lab.clone(),
         admin: ground.admin.clone(),
         ledger: ground.ledger.clone(),
-        patience: ground.options.origin.patience(),
+        patience: ground.options.terms.patience(),
     };
     let mut played = Played::default();
     let mut cancel = ground.controls.cancel.clone();

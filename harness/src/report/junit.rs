@@ -55,14 +55,21 @@ fn case(row: &RequirementRow) -> TestCase {
 }
 
 fn status(row: &RequirementRow) -> TestCaseStatus {
+    if row.is_expected() {
+        let entries = row.expectation.iter().flat_map(|row| &row.entries);
+        let entries: Vec<&str> = entries.map(String::as_str).collect();
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(format!("{}: {}", row.word(), entries.join("; ")));
+        return status;
+    }
     match row.verdict {
         // A deviation is shown in the output; it fails no build.
         Verdict::Pass | Verdict::Recorded | Verdict::Deviation => TestCaseStatus::success(),
-        Verdict::NotExercised => {
-            let mut status = TestCaseStatus::skipped();
-            status.set_message("not exercised: the situation never arose");
-            status
-        }
+        Verdict::NotExercised => skipped("not exercised: the situation never arose"),
+        Verdict::NotApplicable => skipped("not applicable: by the profile"),
+        Verdict::NotTested => skipped("not tested: by the profile"),
+        Verdict::Blocked => broken("blocked: the positive control did not pass"),
+        Verdict::Error => broken("error: the harness broke"),
         Verdict::Fail => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status.set_message(format!(
@@ -79,6 +86,18 @@ fn status(row: &RequirementRow) -> TestCaseStatus {
             status
         }
     }
+}
+
+fn skipped(message: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(message);
+    status
+}
+
+fn broken(message: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_message(message);
+    status
 }
 
 fn details(row: &RequirementRow) -> String {

@@ -16,8 +16,11 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::Requirement;
 use crate::conform::Summary;
 use crate::exit::{self, Cause, ExitCode, RunVerdict};
+use crate::expectations::{ExpectationsNote, ExpectedRow};
 use crate::ledger::{Books, Tier};
-use crate::verdict::{Level, Tally, Verdict};
+use crate::profile::ProfileNote;
+use crate::properties::PropertyReport;
+use crate::verdict::{Level, Standing, Tally, Verdict};
 
 pub mod evidence;
 pub mod folder;
@@ -54,6 +57,15 @@ pub struct Report {
     pub load: Load,
     /// Operations against audit events.
     pub audit: Audit,
+    /// What the target's profile says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileNote>,
+    /// Every property: what was declared, what was seen, and who witnessed it.
+    #[serde(default)]
+    pub properties: Vec<PropertyReport>,
+    /// The list of expected failures, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expectations: Option<ExpectationsNote>,
     /// What only a conformance run has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conform: Option<Summary>,
@@ -121,6 +133,15 @@ pub struct RequirementRow {
     pub sentence: String,
     /// The first violations; the file with the proof of the n-th is the n-th of `evidence`.
     pub violations: Vec<ViolationRow>,
+    /// How often it was violated in each way, all violations counted.
+    #[serde(default)]
+    pub fingerprints: BTreeMap<String, u64>,
+    /// The choices recorded for it, by property.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recorded: BTreeMap<String, String>,
+    /// What became of it, if the list of expected failures speaks of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expectation: Option<ExpectedRow>,
 }
 
 /// One violation, without its proof.
@@ -238,6 +259,9 @@ impl Report {
             requirements: Vec::new(),
             load: Load::default(),
             audit: Audit::default(),
+            profile: None,
+            properties: Vec::new(),
+            expectations: None,
             conform: None,
             footer,
         };
@@ -261,6 +285,25 @@ impl Report {
             .filter_map(RequirementRow::cause)
             .collect()
     }
+
+    /// Rows that failed or deviated as the list of expected failures says.
+    #[must_use]
+    pub fn expected_failures(&self) -> usize {
+        let rows = self.requirements.iter();
+        rows.filter(|row| row.is_expected() && row.violated > 0)
+            .count()
+    }
+
+    /// Enters what the properties show, and the choices into the rows that record them.
+    pub fn record(&mut self, properties: Vec<PropertyReport>) {
+        for row in &mut self.requirements {
+            let own = properties.iter().filter(|one| one.requirement == row.id);
+            row.recorded = own
+                .filter_map(|one| Some((one.property.clone(), one.inferred.clone()?)))
+                .collect();
+        }
+        self.properties = properties;
+    }
 }
 
 impl RequirementRow {
@@ -269,7 +312,7 @@ impl RequirementRow {
     #[must_use]
     pub fn new(
         requirement: &Requirement,
-        tally: &Tally,
+        (tally, standing): (&Tally, Standing),
         checks: Vec<String>,
         redactor: &Redactor,
     ) -> Self {
@@ -285,7 +328,7 @@ impl RequirementRow {
         Self {
             id: requirement.id.clone(),
             level: requirement.level,
-            verdict: tally.verdict(requirement.level),
+            verdict: tally.verdict(requirement.level, standing),
             evaluated: tally.evaluated,
             armed: tally.armed,
             violated: tally.violated,
@@ -293,10 +336,36 @@ impl RequirementRow {
             evidence: Vec::new(),
             sentence: requirement.sentence.clone(),
             violations,
+            fingerprints: tally
+                .fingerprints
+                .iter()
+                .map(|(fingerprint, count)| ((*fingerprint).to_owned(), *count))
+                .collect(),
+            recorded: BTreeMap::new(),
+            expectation: None,
+        }
+    }
+
+    /// True when it ended as the list of expected failures says.
+    #[must_use]
+    pub fn is_expected(&self) -> bool {
+        let expectation = self.expectation.as_ref();
+        expectation.is_some_and(|row| row.outcome.is_as_expected())
+    }
+
+    /// The word in tables: the verdict, or what became of an expectation.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match &self.expectation {
+            Some(row) => row.outcome.as_str(),
+            None => self.verdict.as_str(),
         }
     }
 
     fn cause(&self) -> Option<Cause> {
+        if self.is_expected() {
+            return None;
+        }
         match (self.verdict, self.level) {
             (Verdict::Fail, _) => Some(Cause::new(
                 ExitCode::Failed,
@@ -309,8 +378,21 @@ impl RequirementRow {
                 ExitCode::Undetermined,
                 format!("{} was not exercised", self.id),
             )),
+            (Verdict::Blocked, _) => Some(Cause::new(
+                ExitCode::Undetermined,
+                format!("{} is blocked: its positive control did not pass", self.id),
+            )),
+            (Verdict::Error, _) => Some(Cause::new(
+                ExitCode::Undetermined,
+                format!("{} was not judged: the harness broke", self.id),
+            )),
             (
-                Verdict::Pass | Verdict::Deviation | Verdict::Recorded | Verdict::NotExercised,
+                Verdict::Pass
+                | Verdict::Deviation
+                | Verdict::Recorded
+                | Verdict::NotExercised
+                | Verdict::NotApplicable
+                | Verdict::NotTested,
                 Level::Must | Level::Should | Level::Recorded,
             ) => None,
         }

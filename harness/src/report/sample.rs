@@ -97,6 +97,9 @@ fn row(id: &str, armed: u64) -> RequirementRow {
         evidence: Vec::new(),
         sentence: format!("What {id} demands, in one sentence that is long enough to be folded."),
         violations: Vec::new(),
+        fingerprints: BTreeMap::new(),
+        recorded: BTreeMap::new(),
+        expectation: None,
     }
 }
 

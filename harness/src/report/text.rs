@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use super::{Audit, Load, Quantiles, Report, RequirementRow};
 use crate::conform::Summary;
 use crate::exit::{ExitCode, RunVerdict};
+use crate::properties;
 use crate::verdict::Verdict;
 
 /// How the text is laid out.
@@ -80,6 +81,8 @@ pub fn write(report: &Report, style: Style, out: &mut impl Write) -> io::Result<
     page.head(report);
     page.table(&report.requirements);
     page.violations(&report.requirements);
+    page.expectations(&report.requirements);
+    page.properties(report);
     match &report.conform {
         Some(summary) => page.conform(summary),
         None => page.load(&report.load),
@@ -122,7 +125,31 @@ impl Page {
         if !mix.is_empty() {
             self.labelled("", &mix.join(", "));
         }
+        if let Some(profile) = &report.profile {
+            self.labelled("profile", &profile.text());
+        }
         self.line("");
+    }
+
+    fn properties(&mut self, report: &Report) {
+        for line in properties::lines(&report.properties) {
+            self.line(&line);
+        }
+    }
+
+    /// What was expected stands beside what was seen, with its reasons.
+    fn expectations(&mut self, rows: &[RequirementRow]) {
+        for row in rows {
+            let Some(expectation) = &row.expectation else {
+                continue;
+            };
+            let word = expectation.outcome.as_str().replace('_', " ");
+            self.line(&format!("{} {word}", row.id));
+            for entry in &expectation.entries {
+                self.detail("list", entry);
+            }
+            self.line("");
+        }
     }
 
     fn table(&mut self, rows: &[RequirementRow]) {
@@ -136,7 +163,7 @@ impl Page {
         let heading = self.style.paint("1", &heading);
         self.line(&heading);
         for row in rows {
-            let word = format!("{:VERDICT$}", spoken(row.verdict));
+            let word = format!("{:VERDICT$}", spoken(row));
             let word = self.style.paint(ansi_of(row.verdict), &word);
             let start = format!("{:ID$}  {word}  {:>ARMED$}  ", row.id, row.armed);
             self.folded(&start, SENTENCE_AT, &row.sentence);
@@ -257,6 +284,10 @@ impl Page {
     }
 
     fn conclusion(&mut self, report: &Report) {
+        self.line(&format!(
+            "expected failures: {}",
+            report.expected_failures()
+        ));
         if !report.footer.complete {
             let reason = report
                 .footer
@@ -314,15 +345,26 @@ impl Page {
     }
 }
 
-fn spoken(verdict: Verdict) -> String {
-    verdict.as_str().replace('_', " ")
+/// The column is narrow: an expectation that is no failure is shown as the verdict that it is.
+fn spoken(row: &RequirementRow) -> String {
+    let word = row.word().replace('_', " ");
+    if word.len() <= VERDICT + 2 {
+        word
+    } else {
+        row.verdict.as_str().replace('_', " ")
+    }
 }
 
 const fn ansi_of(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass | Verdict::Recorded => GREEN,
         Verdict::Fail => RED,
-        Verdict::Deviation | Verdict::NotExercised => YELLOW,
+        Verdict::Deviation
+        | Verdict::NotExercised
+        | Verdict::Blocked
+        | Verdict::NotApplicable
+        | Verdict::NotTested
+        | Verdict::Error => YELLOW,
     }
 }
 
@@ -377,7 +419,7 @@ fn percentage(part: u64, whole: u64) -> String {
 const COLUMNS_MIN: usize = 80;
 const COLUMNS_MAX: usize = 120;
 const ID: usize = 16;
-const VERDICT: usize = 13;
+const VERDICT: usize = 15;
 const ARMED: usize = 7;
 const SENTENCE_AT: usize = ID + VERDICT + ARMED + 6;
 const LABEL: usize = 12;

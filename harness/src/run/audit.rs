@@ -31,7 +31,7 @@ pub(crate) async fn read(ground: &Ground, started_at: UtcTicks) -> Result<Vec<Ex
     let sentinels = sentinels(ground).await?;
     let auditor = ground.admin.actor(AUDITOR, SCOPE);
     let from = Some(started_at.millis().plus_millis(-BACKDATE_MS).ticks());
-    let mut drain = Drain::new(ground.clock.now(), ground.options.origin.patience().audit);
+    let mut drain = Drain::new(ground.clock.now(), ground.options.terms.patience().drain);
     loop {
         let began = ground.clock.now();
         ground.ledger.clear_observations();

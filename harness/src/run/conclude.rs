@@ -1,6 +1,6 @@
 //! Turns what happened into a report: cases, checks, verdicts, evidence, causes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
@@ -10,13 +10,16 @@ use crate::catalogue::Catalogue;
 use crate::checks;
 use crate::error::Error;
 use crate::exit::{Cause, ExitCode};
+use crate::expectations::{self, Extent};
 use crate::ledger::OpKind;
 use crate::load::LoadOutcome;
 use crate::metrics::Percentiles;
+use crate::profile::{Bench, Terms};
+use crate::properties;
 use crate::report::evidence::{self, EvidenceFile};
 use crate::report::redact::Redactor;
 use crate::report::{self, Audit, Fleet, Footer, Quantiles, Report, RequirementRow};
-use crate::scenario;
+use crate::scenario::{self, ScenarioOutcome};
 use crate::verdict::Tally;
 
 /// A run that ended before there was a target to judge.
@@ -45,14 +48,22 @@ pub(super) async fn conclude(
         }
     }
     let mut report = frame(ground, &happened);
-    let evidence = match judge(ground, catalogue, &cases, &mut report) {
+    let broken = broken(&happened.scenarios);
+    let evidence = match judge(ground, (catalogue, &broken), &cases, &mut report) {
         Ok(evidence) => evidence,
         Err(error) => {
             happened.causes.push(Cause::from(error));
             Vec::new()
         }
     };
+    let extent = if happened.causes.is_empty() && report.footer.complete {
+        Extent::Whole
+    } else {
+        Extent::Partial
+    };
+    let stale = expected(&ground.options.terms, &mut report, extent);
     let mut causes = report.requirement_causes();
+    causes.extend(stale);
     causes.extend(happened.causes);
     causes.extend(ground_causes(ground, happened.load.as_ref()));
     report.conclude(&causes);
@@ -85,17 +96,22 @@ fn cases(happened: &mut Happened) -> Vec<Case> {
 /// One row a requirement, and the proof of the violations.
 fn judge(
     ground: &Ground,
-    catalogue: &Catalogue,
+    (catalogue, broken): (&Catalogue, &BTreeSet<&str>),
     cases: &[Case],
     report: &mut Report,
 ) -> Result<Vec<EvidenceFile>, Error> {
     let mut tallies = checks::tally(cases);
+    let profile = &ground.options.terms.profile;
+    let properties = properties::settle(&profile.properties, cases, &mut tallies);
     let redactor = redactor(ground, &tallies)?;
+    let bench = Bench::new(profile, &tallies, broken);
     let mut files = Vec::new();
     for requirement in catalogue.requirements_of_run() {
         let tally = tallies.remove(requirement.id.as_str()).unwrap_or_default();
         let checks = checks::of_requirement(&requirement.id).map(|check| check.id.to_owned());
-        let mut row = RequirementRow::new(requirement, &tally, checks.collect(), &redactor);
+        let standing = bench.standing(requirement);
+        let judged = (&tally, standing);
+        let mut row = RequirementRow::new(requirement, judged, checks.collect(), &redactor);
         files.extend(evidence::attach(
             &mut row,
             requirement,
@@ -105,7 +121,32 @@ fn judge(
         )?);
         report.requirements.push(row);
     }
+    report.record(properties);
+    report.profile = Some(profile.note());
     Ok(files)
+}
+
+/// The list of expected failures against the rows, if there is one.
+pub(crate) fn expected(terms: &Terms, report: &mut Report, extent: Extent) -> Vec<Cause> {
+    let Some(expectations) = &terms.expectations else {
+        return Vec::new();
+    };
+    let rows = &mut report.requirements;
+    let (note, causes) = expectations::apply(expectations, rows, extent);
+    report.expectations = Some(note);
+    causes
+}
+
+/// The requirements of scenarios that a defect of the harness ended.
+pub(crate) fn broken<'o>(
+    outcomes: impl IntoIterator<Item = &'o ScenarioOutcome>,
+) -> BTreeSet<&'static str> {
+    let died = |outcome: &&ScenarioOutcome| matches!(outcome.error, Some(Error::Harness(_)));
+    let outcomes = outcomes.into_iter().filter(died);
+    outcomes
+        .flat_map(|outcome| scenario::requirements_of(outcome.name))
+        .copied()
+        .collect()
 }
 
 /// Knows the tokens of the target and every password that a device uploaded. Passwords are worth

@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 
 use emulator::OsBuild;
 use protocol::JoinType;
+use protocol::graph::action::ActionState;
 use protocol::graph::credential::DeviceLocalCredential;
 use protocol::laps_csp::{Leaf, Value};
 
-use super::ScenarioContext;
-use super::cohort::{Cohort, Reach, entra_policy, newest};
+use super::cohort::{Cohort, Reach, entra_policy};
 use super::events;
 use super::member::Member;
 use super::watch::Watch;
+use super::{ScenarioContext, unmanaged};
 use crate::case::{
     ActionSeen, Case, ChoiceCase, ChoiceSeen, CurrentPassword, Moment, Question, RecordCase,
-    WatchKind,
+    WatchKind, WatchedRotation,
 };
 use crate::error::Error;
+use crate::properties::{Choice, Property};
+use crate::push::Presence;
 
 /// Rotations before the history is read: more than any number of entries that is documented.
 const ROTATIONS: u32 = 4;
@@ -46,25 +49,35 @@ async fn devices(
     directory.assigned_policy(&ad_policy()).await?;
     let (cohort, directory) = (&*cohort, &*directory);
 
-    let mut answers = Vec::new();
-    for member in &mut with_backup(cohort, JoinType::EntraJoined).await? {
-        member.device.set_online(false);
-        answers.push(counted_online(cohort, member).await?);
+    for (question, standing) in [
+        (Question::OnlineByCheckIn, Standing::Closed),
+        (Question::OnlineForNow, Standing::Away),
+    ] {
+        let mut answers = Vec::new();
+        for member in &mut with_backup(cohort, JoinType::EntraJoined).await? {
+            answers.push(counted_online(cohort, member, standing).await?);
+        }
+        cases.push(asked(question, answers));
     }
-    cases.push(asked(Question::OnlineByCheckIn, answers));
 
+    let question = Question::HybridOffline;
     let mut answers = Vec::new();
     for member in &mut with_backup(cohort, JoinType::EntraHybridJoined).await? {
         member.device.set_online(false);
-        answers.push(course(cohort, member).await?);
+        answers.push(course(cohort, member, question).await?);
     }
-    cases.push(asked(Question::HybridOffline, answers));
+    cases.push(asked(question, answers));
 
+    let question = Question::HybridActiveDirectory;
     let mut answers = Vec::new();
     for member in &mut with_backup(directory, JoinType::EntraHybridJoined).await? {
-        answers.push(course(directory, member).await?);
+        answers.push(course(directory, member, question).await?);
     }
-    cases.push(asked(Question::HybridActiveDirectory, answers));
+    cases.push(asked(question, answers));
+    cases.push(asked(
+        Question::Unmanaged,
+        unmanaged::answers(cohort).await?,
+    ));
 
     let mut answers = Vec::new();
     for member in &mut with_backup(cohort, JoinType::EntraJoined).await? {
@@ -99,39 +112,105 @@ pub(super) async fn with_backup(cohort: &Cohort<'_>, join: JoinType) -> Result<[
     Ok(members)
 }
 
+/// How a device stands when its rotation is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its channel is open; its last check-in is long past.
+    Open,
+    /// Its channel is closed; its last check-in is just past.
+    Closed,
+    /// Its connection is lost for a while; its last check-in is just past.
+    Away,
+}
+
+impl Standing {
+    /// What an answer is compatible with.
+    fn shows(self, online: bool) -> (Property, Vec<Choice>) {
+        let rule = Property::OnlineRule;
+        match (self, online) {
+            (Self::Open, true) => (rule, vec![Choice::OnlineByPush]),
+            (Self::Open, false) => (rule, vec![Choice::OnlineByCheckIn, Choice::OnlineByBoth]),
+            (Self::Closed, true) => (rule, vec![Choice::OnlineByCheckIn]),
+            (Self::Closed, false) => (rule, vec![Choice::OnlineByPush, Choice::OnlineByBoth]),
+            (Self::Away, true) => (Property::TempDisconnected, vec![Choice::TempOnline]),
+            (Self::Away, false) => (Property::TempDisconnected, vec![Choice::TempOffline]),
+        }
+    }
+}
+
 /// Whether a rotation is refused for want of connection; the device comes online in the end.
 pub(super) async fn counted_online(
     cohort: &Cohort<'_>,
     member: &mut Member,
+    standing: Standing,
 ) -> Result<ChoiceSeen, Error> {
-    cohort.new_rotation_rows(member).await?;
-    let (_op, reply) = cohort
-        .operator
-        .rotate_counted(cohort.ledger(), member.managed)
-        .await;
-    let reply = reply?;
-    let (rows, read) = cohort.rotation_rows(member).await?;
-    let action = (rows.len() > member.rows).then(|| newest(&rows)).flatten();
-    let open = action.is_some_and(|action| !action.state.is_final());
-    let choice = if reply.is_success() && open {
-        "counts as online"
-    } else {
-        "counts as offline"
-    };
+    match standing {
+        Standing::Open => {}
+        Standing::Closed => member.device.set_online(false),
+        Standing::Away => {
+            member.device.set_online(false);
+            let slot = member.device.push_slot();
+            slot.set_presence(Presence::TempDisconnected);
+        }
+    }
+    let mut watch = Watch::ask(cohort, member, WatchKind::Plain).await?;
+    let at_once = watch.look(cohort, member, Moment::Accepted).await?;
+    match standing {
+        // A device with an open channel comes when it is called, and once more with its result.
+        Standing::Open => {
+            for _ in 0..2 {
+                watch.later_session(member).await?;
+            }
+        }
+        // One without has time to be taken for offline.
+        Standing::Closed | Standing::Away => {}
+    }
+    watch.look_for_end(cohort, member, Moment::Reported).await?;
+    let execs = watch.execs_so_far(member);
     member.device.set_online(true);
-    let session = member.check_in().await?;
-    let mut exchanges = vec![reply.exchange, read];
-    exchanges.extend_from_slice(&session.exchanges);
+    watch.later_session(member).await?;
+    let seen = watch.end(member);
+    let last = look(&seen, Moment::Reported);
+    let failed = last.is_some_and(|action| action.state == ActionState::Failed);
+    let status = seen.status.unwrap_or_default();
+    let online = (200..=299).contains(&status) && !(failed && execs == 0);
+    let mut shows = vec![standing.shows(online)];
+    if standing == Standing::Closed && failed && !online {
+        shows.push((Property::OfflineForm, offline_form(status, at_once)));
+    }
     Ok(ChoiceSeen {
         device: member.name(),
-        choice: choice.to_owned(),
+        choice: format!(
+            "{standing:?} channel, status {status}, action {}",
+            state_of(last)
+        ),
+        shows,
         objection: None,
-        exchanges,
+        exchanges: seen.exchanges,
     })
 }
 
+/// Contract 5: listed as failed before the answer is sent; or within `T_fail`; or refused.
+fn offline_form(status: u16, at_once: bool) -> Vec<Choice> {
+    match (status, at_once) {
+        // A target that may take its time is sometimes quick.
+        (200..=299, true) => vec![Choice::FailedAtOnce, Choice::FailedLater],
+        (200..=299, false) => vec![Choice::FailedLater],
+        _ => vec![Choice::FailedAndRefused],
+    }
+}
+
+fn look(seen: &WatchedRotation, moment: Moment) -> Option<&ActionSeen> {
+    let look = seen.looks.iter().find(|look| look.moment == moment);
+    look.and_then(|look| look.action.as_ref())
+}
+
 /// What becomes of a rotation, from the request to the end of two sessions.
-async fn course(cohort: &Cohort<'_>, member: &mut Member) -> Result<ChoiceSeen, Error> {
+async fn course(
+    cohort: &Cohort<'_>,
+    member: &mut Member,
+    question: Question,
+) -> Result<ChoiceSeen, Error> {
     let mut watch = Watch::ask(cohort, member, WatchKind::Plain).await?;
     watch.look(cohort, member, Moment::Accepted).await?;
     member.device.set_online(true);
@@ -140,25 +219,67 @@ async fn course(cohort: &Cohort<'_>, member: &mut Member) -> Result<ChoiceSeen, 
     }
     watch.look_for_end(cohort, member, Moment::Reported).await?;
     let seen = watch.end(member);
-    let action = |moment: Moment| {
-        let look = seen.looks.iter().find(|look| look.moment == moment);
-        look.and_then(|look| look.action.as_ref())
-    };
     let accepted = seen.status.is_some_and(|status| status < 300);
-    let last = action(Moment::Reported);
+    let last = look(&seen, Moment::Reported);
     let ended = last.is_some_and(|action| action.state.is_final());
     let objection = (accepted && !ended)
         .then(|| format!("the action is {} after two sessions", state_of(last)));
     Ok(ChoiceSeen {
         device: member.name(),
         choice: format!(
-            "{} at the request, {} in the end",
-            state_of(action(Moment::Accepted)),
-            state_of(last)
+            "{} at the request, {} in the end, {} Execs",
+            state_of(look(&seen, Moment::Accepted)),
+            state_of(last),
+            seen.execs
         ),
+        shows: hybrid(question, last, seen.execs),
         objection,
         exchanges: seen.exchanges,
     })
+}
+
+/// Delivered, failed without having been delivered, or not supported.
+fn hybrid(
+    question: Question,
+    last: Option<&ActionSeen>,
+    execs: u32,
+) -> Vec<(Property, Vec<Choice>)> {
+    let offline = question == Question::HybridOffline;
+    let (property, delivered, fails, unsupported) = if offline {
+        (
+            Property::HybridOffline,
+            Choice::HybridWaits,
+            Choice::HybridFails,
+            Choice::HybridUnsupported,
+        )
+    } else {
+        (
+            Property::HybridDirectory,
+            Choice::DirectoryDelivered,
+            Choice::DirectoryFails,
+            Choice::DirectoryUnsupported,
+        )
+    };
+    let Some(last) = last.filter(|last| last.state.is_final()) else {
+        return Vec::new();
+    };
+    if execs > 0 {
+        let mut shows = vec![(property, vec![delivered])];
+        if !offline {
+            shows.push((Property::DirectoryEvidence, vec![Choice::EvidenceStatus]));
+        }
+        return shows;
+    }
+    let mut shows = Vec::new();
+    if last.state == ActionState::NotSupported {
+        shows.push((property, vec![unsupported]));
+    } else if last.state == ActionState::Failed {
+        shows.push((property, vec![fails]));
+        if !offline && last.detail.as_deref() == Some("noBackup") {
+            shows.push((Property::DirectoryEvidence, vec![Choice::EvidenceNone]));
+        }
+    }
+    shows
 }
 
 fn state_of(action: Option<&ActionSeen>) -> String {
@@ -203,23 +324,46 @@ async fn history(
         .and_then(|entry| entry.password_base64.as_ref());
     let is_current =
         current.is_some() && current == held.as_ref().map(|held| &held.password_base64);
+    let (order, in_words) = order(&entries);
+    let mut shows = depth(entries.len());
+    shows.push((Property::HistoryOrder, order));
     Ok(ChoiceSeen {
         device: member.name(),
-        choice: format!("{} entries, {}", entries.len(), order(&entries)),
+        choice: format!("{} entries, {in_words}", entries.len()),
+        shows,
         objection: (held.is_some() && !is_current)
             .then(|| "the newest entry is not the current password".to_owned()),
         exchanges: vec![exchange],
     })
 }
 
-fn order(entries: &[DeviceLocalCredential]) -> &'static str {
+/// There were five passwords: the first one and those of [`ROTATIONS`].
+fn depth(entries: usize) -> Vec<(Property, Vec<Choice>)> {
+    let choice = match entries {
+        0 => return Vec::new(),
+        1 => Choice::History1,
+        2 => Choice::History2,
+        3 => Choice::History3,
+        4 => Choice::History4,
+        _ => Choice::History5,
+    };
+    vec![(Property::HistoryDepth, vec![choice])]
+}
+
+/// The orders that the entries are in: of fewer than two, any.
+fn order(entries: &[DeviceLocalCredential]) -> (Vec<Choice>, &'static str) {
     let pairs = || entries.iter().zip(entries.iter().skip(1));
-    if pairs().all(|(one, next)| one.backup_date_time >= next.backup_date_time) {
-        "newest first"
-    } else if pairs().all(|(one, next)| one.backup_date_time <= next.backup_date_time) {
-        "oldest first"
-    } else {
-        "in no order"
+    let newest = pairs().all(|(one, next)| one.backup_date_time >= next.backup_date_time);
+    let oldest = pairs().all(|(one, next)| one.backup_date_time <= next.backup_date_time);
+    // What has no rule may come in any order now and then.
+    match (newest, oldest) {
+        (true, true) => (
+            vec![Choice::NewestFirst, Choice::OldestFirst, Choice::Unordered],
+            "in any order",
+        ),
+        (true, false) => (vec![Choice::NewestFirst, Choice::Unordered], "newest first"),
+        (false, true) => (vec![Choice::OldestFirst, Choice::Unordered], "oldest first"),
+        (false, false) => (vec![Choice::Unordered], "in no order"),
     }
 }
 
@@ -243,7 +387,12 @@ async fn refused_attempt(
     Ok(ChoiceSeen {
         device: member.name(),
         choice: format!("status {}, {own} events", refused.status),
-        objection: None,
+        shows: match own {
+            0 => vec![(Property::RefusedCounts, vec![Choice::RefusedUnaudited])],
+            1 => vec![(Property::RefusedCounts, vec![Choice::RefusedAudited])],
+            _ => Vec::new(),
+        },
+        objection: (own > 1).then(|| format!("{own} events of one refused request")),
         exchanges: vec![refused.exchange, log],
     })
 }

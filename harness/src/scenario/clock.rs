@@ -5,12 +5,15 @@ use emulator::OsBuild;
 use protocol::JoinType;
 
 use super::ScenarioContext;
-use super::choice::{counted_online, with_backup};
+use super::choice::{Standing, counted_online, with_backup};
 use super::cohort::{Cohort, entra_policy};
 use super::watch::Watch;
 use crate::case::{ActionCase, Case, ChoiceCase, Moment, Question, WatchKind};
 use crate::error::Error;
 use crate::lab::PAST_T_MAX_MS;
+
+/// Beyond a limit, so that whatever falls due with it has.
+const MARGIN_MS: i64 = 60_000;
 
 pub(super) async fn run(context: &ScenarioContext, cases: &mut Vec<Case>) -> Result<(), Error> {
     // Without a virtual clock nothing here can be brought about.
@@ -38,14 +41,19 @@ async fn devices(
 
     let mut watch = Watch::ask(cohort, &mut dropped, WatchKind::Dropped).await?;
     dropped.device.set_online(false);
-    context.lab.advance_target(PAST_T_MAX_MS).await?;
+    let past_max = i64::try_from(context.patience.max.as_millis()).unwrap_or(i64::MAX);
+    let past_max = past_max.saturating_add(MARGIN_MS).min(PAST_T_MAX_MS);
+    context.lab.advance_target(past_max).await?;
     watch
         .look_for_end(cohort, &dropped, Moment::Overdue)
         .await?;
 
+    // A week: no rule can take that for a device that was just here.
+    let rest = PAST_T_MAX_MS - past_max;
+    context.lab.advance_target(rest).await?;
     let mut answers = Vec::new();
     for member in &mut seen_long_ago {
-        answers.push(counted_online(cohort, member).await?);
+        answers.push(counted_online(cohort, member, Standing::Open).await?);
     }
     cases.push(Case::Choice(ChoiceCase {
         question: Question::OnlineByPush,

@@ -194,7 +194,7 @@ impl<'a> Cohort<'a> {
         })
     }
 
-    async fn managed_id(&self, name: &str) -> Result<Uuid, Error> {
+    pub(super) async fn managed_id(&self, name: &str) -> Result<Uuid, Error> {
         let what = "GET /deviceManagement/managedDevices";
         let found = self
             .admin
@@ -313,6 +313,11 @@ impl<'a> Cohort<'a> {
     /// How long an action may take to its end.
     pub(super) fn fail_limit(&self) -> Duration {
         self.context.patience.fail
+    }
+
+    /// How long a push may take to come.
+    pub(super) fn push_limit(&self) -> Duration {
+        self.context.patience.push
     }
 
     /// How long an event may take to be readable.
@@ -489,7 +494,7 @@ impl<'a> Cohort<'a> {
         awaited: bool,
         exchanges: &mut Vec<ExchangeId>,
     ) -> Result<(), Error> {
-        let limit = tokio::time::Instant::now() + limits::T_PUSH;
+        let limit = tokio::time::Instant::now() + self.push_limit();
         loop {
             let left = limit.saturating_duration_since(tokio::time::Instant::now());
             let pushed = if awaited {

@@ -18,6 +18,7 @@ use crate::case::{
 };
 use crate::error::Error;
 use crate::lab::{LabDevice, SessionSeen};
+use crate::properties::{Choice, Property};
 use crate::transcript::ExchangeId;
 
 /// Days that passwords may have in these scenarios.
@@ -490,11 +491,15 @@ async fn with_switch_off(cohort: &mut Cohort<'_>, cases: &mut Vec<Case>) -> Resu
         } else if case.accepted + case.refused > 0 {
             answers.push(ChoiceSeen {
                 device: member.name(),
-                choice: if case.accepted > 0 {
-                    "backups are taken".to_owned()
-                } else {
-                    "backups are refused".to_owned()
-                },
+                choice: format!("{} backups taken, {} refused", case.accepted, case.refused),
+                shows: vec![(
+                    Property::SwitchHybrid,
+                    vec![if case.accepted > 0 {
+                        Choice::SwitchTakes
+                    } else {
+                        Choice::SwitchRefuses
+                    }],
+                )],
                 objection: None,
                 exchanges: case.exchanges,
             });

@@ -29,6 +29,7 @@ mod several;
 mod shown;
 mod steady;
 mod together;
+mod unmanaged;
 mod view;
 mod watch;
 mod wire;
@@ -292,6 +293,13 @@ const CONFORM_SCENARIOS: &[Scenario] = &[
     scenario!(alone "switch", directory::switch, ["JOIN-006", "JOIN-008"]),
     scenario!(alone "clock", clock::run, ["ROTATE-007", "ROTATE-008"]),
 ];
+
+/// The requirements that a scenario exercises, by its name; those of none for an unknown name.
+pub(crate) fn requirements_of(name: &str) -> &'static [&'static str] {
+    let all = SCENARIOS.iter().chain(CONFORM_SCENARIOS);
+    let mut named = all.filter(|scenario| scenario.name == name);
+    named.next().map_or(&[], |scenario| scenario.serves)
+}
 
 /// Runs every scenario of `muster run`, all at once; the outcomes come in the order of the names'
 /// table.

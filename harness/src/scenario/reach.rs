@@ -136,7 +136,7 @@ async fn announce(cohort: &mut Cohort<'_>, cases: &mut Vec<Case>) -> Result<(), 
     let policy = cohort.assigned_policy(&leaves).await?;
     let mut twin = true;
     for member in &mut present {
-        let session = member.answer_push(limits::T_PUSH).await;
+        let session = member.answer_push(cohort.push_limit()).await;
         let pushed = session.is_some();
         let mut exchanges: Vec<ExchangeId> = member
             .device

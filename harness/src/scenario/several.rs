@@ -19,6 +19,7 @@ use crate::case::{
 };
 use crate::error::Error;
 use crate::lab::SessionSeen;
+use crate::properties::{Choice, Property};
 use crate::transcript::ExchangeId;
 
 const DEVICES: [(JoinType, OsBuild); 2] = [
@@ -332,11 +333,15 @@ fn granularity(
         .collect();
     Some(ChoiceSeen {
         device: member.name(),
-        choice: if sent == 0 {
-            "the whole policy is withheld".to_owned()
-        } else {
-            "only the clashing setting is withheld".to_owned()
-        },
+        choice: format!("{sent} settings that clash with none were sent"),
+        shows: vec![(
+            Property::Withhold,
+            vec![if sent == 0 {
+                Choice::WithholdPolicy
+            } else {
+                Choice::WithholdSetting
+            }],
+        )],
         objection: None,
         exchanges,
     })

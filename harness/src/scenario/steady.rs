@@ -10,6 +10,7 @@ use super::member::{Member, writes};
 use super::reach::holds;
 use crate::case::{Case, ChoiceCase, ChoiceSeen, EarlyVisitCase, Question, ReachCase, SteadyCase};
 use crate::error::Error;
+use crate::properties::{Choice, Property};
 
 const DEVICES: [(JoinType, OsBuild); 3] = [
     (JoinType::EntraJoined, OsBuild::W11_24H2),
@@ -55,14 +56,16 @@ async fn devices(cohort: &mut Cohort<'_>, cases: &mut Vec<Case>) -> Result<(), E
         let left = leaves.keys().filter(|leaf| has(&member, **leaf)).count();
         answers.push(ChoiceSeen {
             device: member.name(),
-            choice: if left == leaves.len() {
-                "settings kept".to_owned()
-            } else if left == 0 {
-                "settings deleted".to_owned()
-            } else {
-                format!("{left} of {} settings kept", leaves.len())
+            choice: format!("{left} of {} settings kept", leaves.len()),
+            shows: match left {
+                0 => vec![(Property::Unassign, vec![Choice::UnassignDeletes])],
+                all if all == leaves.len() => {
+                    vec![(Property::Unassign, vec![Choice::UnassignKeeps])]
+                }
+                _ => Vec::new(),
             },
-            objection: None,
+            objection: (left != 0 && left != leaves.len())
+                .then(|| format!("{left} of {} settings kept", leaves.len())),
             exchanges: session.exchanges,
         });
     }

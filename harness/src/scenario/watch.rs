@@ -11,7 +11,7 @@ use super::member::{Marks, Member};
 use crate::case::{ActionCase, Case, Look, Moment, WatchKind, WatchedRotation};
 use crate::error::Error;
 use crate::lab::{SessionSeen, Trouble};
-use crate::limits::{POLL_INTERVAL, T_PUSH};
+use crate::limits::POLL_INTERVAL;
 
 /// More reads of the status than a session has, so that the result comes in a later one.
 const PENDING_READS: u8 = 5;
@@ -119,11 +119,15 @@ impl Watch {
     }
 
     /// The sessions up to the one that brings the Exec.
-    async fn exec_session(&mut self, member: &mut Member) -> Result<(), Error> {
+    async fn exec_session(
+        &mut self,
+        cohort: &Cohort<'_>,
+        member: &mut Member,
+    ) -> Result<(), Error> {
         for _ in 0..SESSIONS_MAX {
             // A request that is refused for want of a backup need not be followed by a push.
             let pushed = if self.case.backed_up {
-                member.answer_push(T_PUSH).await
+                member.answer_push(cohort.push_limit()).await
             } else {
                 None
             };
@@ -138,6 +142,11 @@ impl Watch {
             }
         }
         Ok(())
+    }
+
+    /// Execs since the request.
+    pub(super) fn execs_so_far(&self, member: &Member) -> u32 {
+        member.marks().execs - self.before.execs
     }
 
     /// What was seen in all.
@@ -170,7 +179,7 @@ async fn backed_up(cohort: &Cohort<'_>, os: OsBuild) -> Result<Member, Error> {
 async fn plain(cohort: &Cohort<'_>, os: OsBuild) -> Result<WatchedRotation, Error> {
     let mut member = backed_up(cohort, os).await?;
     let mut watch = Watch::ask(cohort, &mut member, WatchKind::Plain).await?;
-    watch.exec_session(&mut member).await?;
+    watch.exec_session(cohort, &mut member).await?;
     for _ in 0..2 {
         watch.later_session(&mut member).await?;
     }
@@ -191,7 +200,7 @@ async fn result_withheld(cohort: &Cohort<'_>) -> Result<WatchedRotation, Error> 
     member.check_in().await?;
     let mut watch = Watch::ask(cohort, &mut member, WatchKind::ResultWithheld).await?;
     watch.look(cohort, &member, Moment::Accepted).await?;
-    watch.exec_session(&mut member).await?;
+    watch.exec_session(cohort, &mut member).await?;
     for _ in 0..SESSIONS_MAX {
         if reset_status(&mut member) != Some(E_PENDING) {
             break;
@@ -214,7 +223,7 @@ async fn result_failed(cohort: &Cohort<'_>) -> Result<WatchedRotation, Error> {
         ..Trouble::default()
     });
     let mut watch = Watch::ask(cohort, &mut member, WatchKind::ResultFailed).await?;
-    watch.exec_session(&mut member).await?;
+    watch.exec_session(cohort, &mut member).await?;
     watch.later_session(&mut member).await?;
     watch
         .look_for_end(cohort, &member, Moment::Reported)
@@ -229,7 +238,7 @@ async fn status_lost(cohort: &Cohort<'_>) -> Result<WatchedRotation, Error> {
         ..Trouble::default()
     });
     let mut watch = Watch::ask(cohort, &mut member, WatchKind::StatusLost).await?;
-    watch.exec_session(&mut member).await?;
+    watch.exec_session(cohort, &mut member).await?;
     member.device.set_trouble(Trouble::default());
     for _ in 0..2 {
         watch.later_session(&mut member).await?;
