@@ -124,7 +124,10 @@ impl<'o> Course<'o> {
                 declared.word(),
                 told(observation)
             );
-            return (!fits).then(|| self.violated(UNDECLARED, seen, [observation]));
+            return (!fits).then(|| Violation {
+                required: format!("{}, and it is the one declared", self.row.sentence),
+                ..self.violated(UNDECLARED, seen, [observation])
+            });
         }
         if !contradicts {
             return None;

@@ -255,11 +255,18 @@ impl Choice {
     }
 }
 
-/// The text for people, one line a property that was declared or seen.
+/// The text for people: one line a property that was seen, and one with the declared ones that
+/// were not.
 #[must_use]
 pub fn lines(reports: &[PropertyReport]) -> Vec<String> {
-    let told = |report: &&PropertyReport| report.observations > 0 || report.declared != AUTO;
-    let mut lines: Vec<String> = reports.iter().filter(told).map(line).collect();
+    let (seen, unseen): (Vec<_>, Vec<_>) =
+        reports.iter().partition(|report| report.observations > 0);
+    let mut lines: Vec<String> = seen.into_iter().map(line).collect();
+    let declared = unseen.into_iter().filter(|report| report.declared != AUTO);
+    let names: Vec<&str> = declared.map(|report| report.property.as_str()).collect();
+    if !lines.is_empty() && !names.is_empty() {
+        lines.push(format!("declared and not seen: {}", names.join(", ")));
+    }
     if !lines.is_empty() {
         let heading = format!(
             "{:<30} {:<15} {:<17} {:>5}  WITNESS",

@@ -186,7 +186,12 @@ mod tests {
                 exchanges: exchanges.clone(),
             }));
         }
-        let mut row = RequirementRow::new(requirement, &tally, Vec::new(), &redactor);
+        let mut row = RequirementRow::new(
+            requirement,
+            (&tally, crate::verdict::Standing::default()),
+            Vec::new(),
+            &redactor,
+        );
         let files = attach(&mut row, requirement, &tally, &transcript, &redactor).unwrap();
 
         assert_eq!(

@@ -68,7 +68,12 @@ fn status(row: &RequirementRow) -> TestCaseStatus {
         Verdict::NotExercised => skipped("not exercised: the situation never arose"),
         Verdict::NotApplicable => skipped("not applicable: by the profile"),
         Verdict::NotTested => skipped("not tested: by the profile"),
-        Verdict::Blocked => broken("blocked: the positive control did not pass"),
+        Verdict::Blocked => {
+            let twin = row.blocked_by.as_deref().unwrap_or_default();
+            broken(&format!(
+                "blocked: the positive control {twin} did not pass"
+            ))
+        }
         Verdict::Error => broken("error: the harness broke"),
         Verdict::Fail => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);

@@ -136,6 +136,9 @@ pub struct RequirementRow {
     /// How often it was violated in each way, all violations counted.
     #[serde(default)]
     pub fingerprints: BTreeMap<String, u64>,
+    /// The positive control that did not pass, of a row that is blocked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_by: Option<String>,
     /// The choices recorded for it, by property.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub recorded: BTreeMap<String, String>,
@@ -325,10 +328,11 @@ impl RequirementRow {
                 seen: redactor.scan(&violation.seen),
             })
             .collect();
+        let verdict = tally.verdict(requirement.level, standing);
         Self {
             id: requirement.id.clone(),
             level: requirement.level,
-            verdict: tally.verdict(requirement.level, standing),
+            verdict,
             evaluated: tally.evaluated,
             armed: tally.armed,
             violated: tally.violated,
@@ -341,6 +345,17 @@ impl RequirementRow {
                 .iter()
                 .map(|(fingerprint, count)| ((*fingerprint).to_owned(), *count))
                 .collect(),
+            blocked_by: match verdict {
+                Verdict::Blocked => requirement.twin.clone(),
+                Verdict::Pass
+                | Verdict::Fail
+                | Verdict::Deviation
+                | Verdict::Recorded
+                | Verdict::NotExercised
+                | Verdict::NotApplicable
+                | Verdict::NotTested
+                | Verdict::Error => None,
+            },
             recorded: BTreeMap::new(),
             expectation: None,
         }
@@ -380,7 +395,11 @@ impl RequirementRow {
             )),
             (Verdict::Blocked, _) => Some(Cause::new(
                 ExitCode::Undetermined,
-                format!("{} is blocked: its positive control did not pass", self.id),
+                format!(
+                    "{} is blocked: its positive control {} did not pass",
+                    self.id,
+                    self.blocked_by.as_deref().unwrap_or("is unknown and")
+                ),
             )),
             (Verdict::Error, _) => Some(Cause::new(
                 ExitCode::Undetermined,

@@ -98,6 +98,7 @@ fn row(id: &str, armed: u64) -> RequirementRow {
         sentence: format!("What {id} demands, in one sentence that is long enough to be folded."),
         violations: Vec::new(),
         fingerprints: BTreeMap::new(),
+        blocked_by: None,
         recorded: BTreeMap::new(),
         expectation: None,
     }

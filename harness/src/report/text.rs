@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use super::{Audit, Load, Quantiles, Report, RequirementRow};
 use crate::conform::Summary;
 use crate::exit::{ExitCode, RunVerdict};
+use crate::expectations::ExpectedOutcome;
 use crate::properties;
 use crate::verdict::Verdict;
 
@@ -305,7 +306,12 @@ impl Page {
         self.line(&format!("verdict: {word}"));
         let code = report.exit_code;
         let meaning = ExitCode::of_number(code).map_or("unknown", ExitCode::meaning);
-        self.line(&format!("exit code {code}: {meaning}"));
+        let but = if code == 0 && report.expected_failures() > 0 {
+            ", or failed as expected"
+        } else {
+            ""
+        };
+        self.line(&format!("exit code {code}: {meaning}{but}"));
         for cause in &report.causes {
             self.folded("  - ", 4, cause);
         }
@@ -345,13 +351,24 @@ impl Page {
     }
 }
 
-/// The column is narrow: an expectation that is no failure is shown as the verdict that it is.
+/// The word of the column, which is narrow.
 fn spoken(row: &RequirementRow) -> String {
-    let word = row.word().replace('_', " ");
-    if word.len() <= VERDICT + 2 {
-        word
-    } else {
-        row.verdict.as_str().replace('_', " ")
+    match row.expectation.as_ref().map(|row| row.outcome) {
+        Some(ExpectedOutcome::ExpectedFail) => "expected fail".to_owned(),
+        Some(ExpectedOutcome::ExpectedDeviation) => "exp. deviates".to_owned(),
+        Some(ExpectedOutcome::UnexpectedPass) => "unexp. pass".to_owned(),
+        Some(ExpectedOutcome::ExpectedNotApplicable | ExpectedOutcome::ExpectedNotExercised)
+        | None => match row.verdict {
+            Verdict::NotApplicable => "n/a".to_owned(),
+            Verdict::Pass
+            | Verdict::Fail
+            | Verdict::Deviation
+            | Verdict::Recorded
+            | Verdict::NotExercised
+            | Verdict::Blocked
+            | Verdict::NotTested
+            | Verdict::Error => row.verdict.as_str().replace('_', " "),
+        },
     }
 }
 
@@ -419,7 +436,7 @@ fn percentage(part: u64, whole: u64) -> String {
 const COLUMNS_MIN: usize = 80;
 const COLUMNS_MAX: usize = 120;
 const ID: usize = 16;
-const VERDICT: usize = 15;
+const VERDICT: usize = 13;
 const ARMED: usize = 7;
 const SENTENCE_AT: usize = ID + VERDICT + ARMED + 6;
 const LABEL: usize = 12;
@@ -475,6 +492,7 @@ seed: 7
 fleet digest: f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1
 plan digest: 2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a
 
+expected failures: 0
 verdict: fail
 exit code 1: a requirement failed
   - REQ-ROTATE-003 failed: violated in 3 of 40 cases
