@@ -304,10 +304,7 @@ impl Judged<'_> {
                 Cause::new(ExitCode::Failed, text)
             }));
         }
-        if report.requirements.iter().all(|row| row.armed == 0) {
-            let text = "no requirement was put to the test".to_owned();
-            causes.push(Cause::new(ExitCode::Undetermined, text));
-        }
+        causes.extend(report.nothing_judged());
         causes
     }
 }

@@ -289,6 +289,24 @@ impl Report {
             .collect()
     }
 
+    /// The cause of a report in which no row was put to the test and judged: nothing in it passed.
+    #[must_use]
+    pub fn nothing_judged(&self) -> Option<Cause> {
+        let judged = |row: &RequirementRow| match row.verdict {
+            Verdict::Pass | Verdict::Fail | Verdict::Deviation | Verdict::Recorded => true,
+            Verdict::NotExercised
+            | Verdict::Blocked
+            | Verdict::NotApplicable
+            | Verdict::NotTested
+            | Verdict::Error => false,
+        };
+        if self.requirements.iter().any(judged) {
+            return None;
+        }
+        let text = "no requirement was put to the test".to_owned();
+        Some(Cause::new(ExitCode::Undetermined, text))
+    }
+
     /// Rows that failed or deviated as the list of expected failures says.
     #[must_use]
     pub fn expected_failures(&self) -> usize {

@@ -63,6 +63,7 @@ pub(super) async fn conclude(
     };
     let stale = expected(&ground.options.terms, &mut report, extent);
     let mut causes = report.requirement_causes();
+    causes.extend(report.nothing_judged());
     causes.extend(stale);
     causes.extend(happened.causes);
     causes.extend(ground_causes(ground, happened.load.as_ref()));
