@@ -114,6 +114,18 @@ impl Terms {
         })
     }
 
+    /// The terms of a legal variant of the built-in core: as quick as that, and with every property
+    /// to be inferred.
+    ///
+    /// # Errors
+    /// Those of [`Terms::built_in`].
+    pub fn variant() -> Result<Self, Error> {
+        let mut terms = Self::built_in()?;
+        terms.profile.name = "variant".to_owned();
+        terms.profile.properties = Declarations::default();
+        Ok(terms)
+    }
+
     /// The terms of a target that declares nothing: every property is inferred, and every limit is
     /// the longest that the contract allows.
     #[must_use]
@@ -385,6 +397,13 @@ mod tests {
         }
         assert_eq!(terms.profile.set, Some(RequirementSet::Current2025));
         assert_eq!(terms.profile.limits.max, Duration::from_secs(86_400));
+    }
+
+    #[test]
+    fn a_variant_declares_no_property_and_has_the_limits_of_the_core() {
+        let (terms, variant) = (Terms::built_in().unwrap(), Terms::variant().unwrap());
+        assert_eq!(variant.profile.limits, terms.profile.limits);
+        assert_eq!(variant.profile.properties, Declarations::default());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use harness::catalogue::{Catalogue, Requirement, Source};
 use harness::checks;
 use harness::conform;
+use harness::properties::PROPERTIES;
 
 use super::conform::all_faults;
 use super::{SET_UP, complain, say};
@@ -56,6 +57,7 @@ fn lines(catalogue: &Catalogue, row: &Requirement) -> Vec<String> {
     if let Some(twin) = &row.twin {
         page.member("twin", &format!("{twin} must hold at the same place"));
     }
+    page.list("left open", &properties(&row.id));
     let checks: Vec<String> = checks::of_requirement(&row.id)
         .map(|check| check.id.to_owned())
         .collect();
@@ -71,6 +73,17 @@ fn lines(catalogue: &Catalogue, row: &Requirement) -> Vec<String> {
     }
     reproduction(row, &mut page);
     page.lines
+}
+
+/// What is left open in its situations, with the choices.
+fn properties(requirement: &str) -> Vec<String> {
+    let rows = PROPERTIES.iter();
+    let rows = rows.filter(|row| row.touches.contains(&requirement));
+    rows.map(|row| {
+        let words: Vec<&str> = row.property.words().collect();
+        format!("{}: {}", row.name, words.join(" | "))
+    })
+    .collect()
 }
 
 /// Where it comes from and whom it binds.

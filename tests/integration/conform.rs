@@ -152,6 +152,7 @@ fn a_requirement_is_explained_with_what_judges_and_breaks_it() {
         "REQ-ROTATE-001",
         "SEED S19",
         "muster conform --only REQ-ROTATE-003",
+        "rotate.offlineForm: atOnce | later | refused",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
