@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use harness::catalogue::{Area, RequirementSet};
 use harness::fleet::mix::{Mix, PPM_ONE};
-use reference::{Fault, RightsSet};
+use reference::{Fault, RightsSet, Variant};
 
 use crate::serve::null::Null;
 
@@ -45,6 +45,8 @@ pub(crate) enum Command {
     },
     /// List the deliberate defects of the built-in core that `run` must catch.
     Faults,
+    /// List the legal variants of the built-in core, against which nothing may be raised.
+    Variants,
 }
 
 /// Options of `muster run`.
@@ -208,6 +210,12 @@ pub(crate) struct ServeArgs {
     /// Switch on one deliberate defect, see `muster faults`.
     #[arg(long, value_name = "NAME", value_parser = fault)]
     pub fault: Option<Fault>,
+    /// Switch on one legal variant, see `muster variants`; may be repeated.
+    #[arg(long, value_name = "NAME", value_parser = variant)]
+    pub variant: Vec<Variant>,
+    /// Switch on a mix of legal variants that this seed draws.
+    #[arg(long, value_name = "SEED", conflicts_with = "variant")]
+    pub chaos: Option<u64>,
     /// Seed of ids, tokens and nonces [default: drawn].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -283,6 +291,11 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn fault(text: &str) -> Result<Fault, String> {
     Fault::by_name(text).ok_or_else(|| format!("`{text}` is no fault; `muster faults` lists them"))
+}
+
+fn variant(text: &str) -> Result<Variant, String> {
+    Variant::by_name(text)
+        .ok_or_else(|| format!("`{text}` is no variant; `muster variants` lists them"))
 }
 
 fn known_set(text: &str) -> Result<RequirementSet, String> {

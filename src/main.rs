@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Properties => command::properties::properties(),
         Command::Expectations { command } => command::expectations::expectations(&command),
         Command::Faults => command::list::faults(),
+        Command::Variants => command::list::variants(),
     }
 }
 

@@ -124,7 +124,7 @@ impl Core {
         };
         for action in &device.actions {
             self.expiries
-                .remove(&(expiry(action.started_at), device.id, action.id));
+                .remove(&(self.expiry(action.started_at), device.id, action.id));
         }
     }
 
@@ -147,10 +147,13 @@ impl Core {
             return;
         }
         let refusal = refusal(&self.tenant, managed, online);
+        let refusal = self.variant.refusal(managed, online, refusal);
         match self.spoil_decision(now, device, refusal) {
             Decision::Deliver => {}
             Decision::Refuse(reason) => {
-                self.end_action(now, device, action, End::Refused(reason));
+                if !self.variant.dooms(now, (device, action), reason) {
+                    self.end_action(now, device, action, End::Refused(reason));
+                }
             }
             Decision::Done => self.end_action(now, device, action, End::Done),
         }
@@ -171,8 +174,9 @@ impl Core {
         }
         let done = end == End::Done;
         found.end(now, end);
+        let started_at = found.started_at;
         self.expiries
-            .remove(&(expiry(found.started_at), device, action));
+            .remove(&(self.expiry(started_at), device, action));
         if done {
             self.spoil_others(device);
         }
@@ -180,6 +184,7 @@ impl Core {
 
     /// Contract 5: an action that is pending or active for more than 24 h has failed.
     pub(crate) fn expire_actions(&mut self, now: UtcMillis) {
+        self.catch_up(now);
         while let Some(&(at, device, action)) = self.expiries.first() {
             if at > now {
                 return;
@@ -254,9 +259,14 @@ impl Core {
         let id = self.last_action;
         if let Some(managed) = self.devices.by_id.get_mut(&device) {
             managed.actions.push(Action::new(id, kind, now));
-            self.expiries.insert((expiry(now), device, id));
+            self.expiries.insert((self.expiry(now), device, id));
         }
         id
+    }
+
+    /// The first instant at which an action is open for too long.
+    const fn expiry(&self, started_at: UtcMillis) -> UtcMillis {
+        started_at.plus_millis(self.variant.action_life_ms() + 1)
     }
 }
 
@@ -387,11 +397,6 @@ pub(crate) fn has_backup(tenant: &Tenant, device: &ManagedDevice) -> bool {
     tenant
         .directory_device(device.entra_id)
         .is_some_and(|object| !object.credentials.is_empty())
-}
-
-/// The first instant at which an action is open for more than 24 h.
-const fn expiry(started_at: UtcMillis) -> UtcMillis {
-    started_at.plus_millis(UtcMillis::DAY_MS + 1)
 }
 
 /// The reason of a rotation that failed for want of connection.

@@ -106,6 +106,7 @@ impl Core {
                 *row = unknown.clone();
             }
             managed.overtaken(policy);
+            self.variant.shows_now(device);
             self.wake(device);
         }
     }
@@ -136,6 +137,7 @@ impl Core {
             (Some(_) | None, true, _) | (Some(_) | None, false, false) => return,
         }
         managed.overtaken(policy);
+        self.variant.shows_now(device);
         self.wake(device);
     }
 

@@ -8,6 +8,7 @@ use protocol::laps_csp::{FIRST_BUILD, Leaf, Value};
 
 use crate::assignment::{Reach, UserContext};
 use crate::state::{ManagedDevice, PolicyId, Tenant};
+use crate::variant::{Variant, Variants};
 
 /// What a session finds at its start.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +72,7 @@ pub(crate) fn evaluate(
     tenant: &Tenant,
     device: &ManagedDevice,
     context: UserContext,
+    variants: Variants,
 ) -> Evaluation {
     let applies = laps_applies(device.join_type, device.build);
     let mut claims: BTreeMap<Leaf, Vec<Claim<'_>>> = BTreeMap::new();
@@ -98,12 +100,22 @@ pub(crate) fn evaluate(
         .filter(|(_, claims)| clash(claims))
         .map(|(leaf, _)| *leaf)
         .collect();
-    let withheld = withheld(device, &claims, &clashing);
-    let writes = if applies {
+    let withheld = if variants.has(Variant::ConflictWithholdsSetting) {
+        BTreeSet::new()
+    } else {
+        withheld(device, &claims, &clashing)
+    };
+    let mut writes = if applies {
         writes(device, &claims, &clashing, &withheld)
     } else {
         Vec::new()
     };
+    if variants.has(Variant::UnassignKeeps) {
+        writes.retain(|write| write.value.is_some());
+    }
+    if variants.has(Variant::SyncWriteOrder) {
+        writes.reverse();
+    }
     Evaluation {
         writes,
         prospects: settings

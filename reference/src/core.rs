@@ -17,6 +17,7 @@ use crate::presence::{PushId, Pushes};
 use crate::rbac::Actors;
 use crate::registration::Registrations;
 use crate::state::{Devices, ManagedId, Tenant};
+use crate::variant::{self, Variants};
 
 /// How a core is set up.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Config {
     pub poll: PollSchedule,
     /// The deliberate defect switched on, if any.
     pub fault: Option<Fault>,
+    /// The legal differences switched on.
+    pub variants: Variants,
 }
 
 /// Base URLs, without a slash at the end.
@@ -145,8 +148,8 @@ pub struct HttpResponse {
     pub content_type: Option<&'static str>,
     /// `client-request-id`, on the planes that repeat it.
     pub client_request_id: Option<Uuid>,
-    /// `Retry-After`, in seconds.
-    pub retry_after_s: Option<u32>,
+    /// `Retry-After`.
+    pub retry_after: Option<RetryAfter>,
     /// `Allow`, with 405.
     pub allow: Option<&'static str>,
     /// The body.
@@ -161,7 +164,7 @@ impl HttpResponse {
             status,
             content_type: None,
             client_request_id: None,
-            retry_after_s: None,
+            retry_after: None,
             allow: None,
             body: Vec::new(),
         }
@@ -186,6 +189,15 @@ impl fmt::Debug for HttpResponse {
             .field("body_bytes", &self.body.len())
             .finish_non_exhaustive()
     }
+}
+
+/// When a refused request may be repeated (RFC 9110 10.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// After so many seconds.
+    Seconds(u32),
+    /// From this time on.
+    At(UtcMillis),
 }
 
 /// What the shell does with a request.
@@ -253,6 +265,7 @@ pub struct Core {
     pub(crate) actors: Actors,
     pub(crate) audit: AuditLog,
     pub(crate) faults: Faults,
+    pub(crate) variant: variant::Memory,
     pub(crate) rng: Pcg64Mcg,
     /// What the control plane added to the shell's clock (contract 6).
     pub(crate) clock_offset_ms: i64,
@@ -280,6 +293,7 @@ impl Core {
         let actors = Actors::built_in(&mut rng);
         Self {
             faults: Faults::new(config.fault),
+            variant: variant::Memory::new(config.variants),
             config,
             authority,
             last_serial: 0,
@@ -309,31 +323,37 @@ impl Core {
     pub fn handle(&mut self, now: UtcMillis, request: &HttpRequest<'_>) -> Step {
         let now = self.core_time(now);
         self.expire_actions(now);
-        match request.plane {
+        let step = match request.plane {
             Plane::Enroll => Step::Done(self.handle_enroll(now, request)),
-            Plane::Manage => self.handle_manage(now, request),
+            Plane::Manage => {
+                let body = variant::incoming(self.variant.on(), request.body);
+                let body = &body;
+                self.handle_manage(now, &HttpRequest { body, ..*request })
+            }
             Plane::Directory => Step::Done(self.handle_directory(now, request)),
             Plane::Admin => self.handle_admin(now, request),
             Plane::Control => Step::Done(self.handle_control(now, request)),
-        }
+        };
+        self.dressed(request.plane, step)
     }
 
     /// Goes on with a request that waited for a push, which has been answered or has timed out.
     pub fn resume(&mut self, now: UtcMillis, ticket: Ticket) -> Step {
         let now = self.core_time(now);
         self.expire_actions(now);
-        match ticket.0 {
-            Waiting::Manage(held) => self.resume_manage(now, &held),
-            Waiting::Admin(continuation) => self.resume_admin(now, continuation),
-        }
+        let (plane, step) = match ticket.0 {
+            Waiting::Manage(held) => (Plane::Manage, self.resume_manage(now, &held)),
+            Waiting::Admin(continuation) => (Plane::Admin, self.resume_admin(now, continuation)),
+        };
+        self.dressed(plane, step)
     }
 
     /// When [`Core::handle_timeout`] has something to do, by the shell's clock.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<UtcMillis> {
-        self.expiries
-            .first()
-            .map(|(at, ..)| at.plus_millis(-self.clock_offset_ms))
+        let expiry = self.expiries.first().map(|(at, ..)| *at);
+        let due = expiry.into_iter().chain(self.variant.due_at()).min();
+        due.map(|at| at.plus_millis(-self.clock_offset_ms))
     }
 
     /// Ends what has waited too long; harmless when nothing is due.

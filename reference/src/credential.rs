@@ -10,6 +10,7 @@ use crate::admin::reply::{Answer, AnswerIds, Cause, Refusal, Reply, respond};
 use crate::core::{Core, HttpRequest, HttpResponse};
 use crate::fault::Fault;
 use crate::state::{ActionKind, ActionState, ManagedId, ObjectId, StoredCredential};
+use crate::variant::Variant;
 
 /// An upload whose sender may send it.
 struct Upload {
@@ -85,7 +86,10 @@ impl Core {
         ) {
             return refuse("A device of this join state may not back up to the directory.");
         }
-        if !self.tenant.laps_enabled {
+        // Contract 4: the property `tenantSwitch.hybrid`.
+        let spared = device.join_type == JoinType::EntraHybridJoined
+            && self.variant.has(Variant::DirectoryHybridDespiteSwitch);
+        if !self.tenant.laps_enabled && !spared {
             return refuse("The tenant does not take local administrator passwords.");
         }
         match self.tenant.directory_device(device.entra_id) {
@@ -125,7 +129,9 @@ impl Core {
             return Ok(Reply::no_content());
         }
         directory.credentials.push_front(stored(now, &upload.body));
-        directory.credentials.truncate(CREDENTIALS_KEPT);
+        directory
+            .credentials
+            .truncate(self.variant.credentials_kept());
         directory
             .recent_uploads
             .push_back((upload.key, upload.digest));
@@ -218,7 +224,5 @@ fn stored(now: UtcMillis, body: &CredentialUpload) -> StoredCredential {
 
 /// Contract 0.
 const BODY_LIMIT: usize = 1024 * 1024;
-/// Contract 4: newest first, at most 3.
-const CREDENTIALS_KEPT: usize = 3;
 /// Contract 4: keys are kept for the last 16 uploads.
 const KEYS_KEPT: usize = 16;

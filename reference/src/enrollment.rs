@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::authority::IssueRequest;
 use crate::core::{Core, HttpRequest, HttpResponse};
 use crate::state::{ManagedDevice, ManagedId, Registration};
+use crate::variant::Variant;
 
 /// What a device presents when it enrols.
 #[derive(Clone, Debug)]
@@ -254,7 +255,8 @@ impl Core {
             let reason = "the context item `DeviceID` is empty";
             return Err(fault(Some(id), FaultSubcode::MessageFormat, reason));
         }
-        if name != registration.device_name {
+        let compared = !self.variant.has(Variant::EnrollAnyName);
+        if compared && name != registration.device_name {
             return Err(refuse(format!("the device is not registered as `{name}`")));
         }
         if registration
@@ -265,6 +267,9 @@ impl Core {
             return Err(refuse(
                 "the credential belongs to another DeviceID".to_owned(),
             ));
+        }
+        if registration.bound_to.is_some() && self.variant.has(Variant::EnrollOnce) {
+            return Err(refuse("the credential was used".to_owned()));
         }
         if self.enrolled_elsewhere(registration, device_id) {
             return Err(refuse(format!(

@@ -21,6 +21,7 @@
 //! | `admin`, `rbac`, `audit` | the admin plane, its actors and its logs (contract 5, 7) |
 //! | `control` | the control plane of tests (contract 6) |
 //! | `fault`, `defect` | the deliberate defects: their table, and what they do on the device side |
+//! | `variant` | the legal differences from the core as it stands |
 
 mod action;
 mod admin;
@@ -40,10 +41,12 @@ mod registration;
 mod session;
 mod state;
 mod status;
+mod variant;
 
 pub use self::core::{
-    Config, Core, HttpRequest, HttpResponse, Plane, RightsSet, Step, Ticket, Urls,
+    Config, Core, HttpRequest, HttpResponse, Plane, RetryAfter, RightsSet, Step, Ticket, Urls,
 };
 pub use authority::{CertificateAuthority, CertificateError, IssueRequest};
 pub use fault::{CONFORM_FAULTS, FAULTS, Fault, FaultRow};
 pub use presence::{PushAnswer, PushId, PushRequest};
+pub use variant::{Contradiction, VARIANTS, Variant, VariantRow, Variants};

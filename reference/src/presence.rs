@@ -8,6 +8,7 @@ use protocol::time::UtcMillis;
 use crate::core::Core;
 use crate::fault::Fault;
 use crate::state::ManagedId;
+use crate::variant::Variant;
 
 /// A push on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,8 +58,13 @@ struct Push {
 
 impl Core {
     /// The next push to send.
-    pub fn poll_push(&mut self, _now: UtcMillis) -> Option<PushRequest> {
-        let id = self.pushes.queue.pop_front()?;
+    pub fn poll_push(&mut self, now: UtcMillis) -> Option<PushRequest> {
+        let id = if self.variant.has(Variant::PushLate) {
+            let now = self.core_time(now);
+            self.variant.release(now, self.pushes.queue.drain(..))?
+        } else {
+            self.pushes.queue.pop_front()?
+        };
         let push = self.pushes.unanswered.get(&id)?;
         self.pushes.queued_for.remove(&push.device);
         Some(PushRequest {
@@ -75,7 +81,8 @@ impl Core {
         };
         let online = match answer {
             PushAnswer::Connected => true,
-            PushAnswer::Disconnected | PushAnswer::TempDisconnected | PushAnswer::Failed => false,
+            PushAnswer::TempDisconnected => self.variant.has(Variant::PushTempIsOnline),
+            PushAnswer::Disconnected | PushAnswer::Failed => false,
             PushAnswer::ChannelGone => {
                 self.forget_channel(push.device, &push.uri);
                 false

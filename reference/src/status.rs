@@ -27,7 +27,7 @@ impl Core {
     pub(crate) fn conflict_summary(&self) -> Vec<ConflictSummary> {
         let mut summaries: BTreeMap<Vec<PolicyId>, ConflictSummary> = BTreeMap::new();
         for device in self.devices.by_id.values() {
-            for (policies, leaves) in clashes(device) {
+            for (policies, leaves) in clashes(self.variant.rows_of(device)) {
                 let summary = summaries.entry(policies.clone()).or_default();
                 summary.policies = policies;
                 summary.leaves.extend(leaves);
@@ -47,10 +47,10 @@ impl Core {
         &self,
         policy: PolicyId,
     ) -> impl Iterator<Item = (ManagedId, &PolicyRow)> {
-        self.devices
-            .by_id
-            .values()
-            .filter_map(move |device| Some((device.id, device.rows.get(&policy)?)))
+        self.devices.by_id.values().filter_map(move |device| {
+            let rows = self.variant.rows_of(device);
+            Some((device.id, rows.get(&policy)?))
+        })
     }
 
     /// The rows of a device, in the order of the policies' ids.
@@ -58,7 +58,8 @@ impl Core {
         &self,
         device: ManagedId,
     ) -> impl Iterator<Item = (PolicyId, &PolicyRow)> {
-        let rows = self.devices.by_id.get(&device).map(|device| &device.rows);
+        let device = self.devices.by_id.get(&device);
+        let rows = device.map(|device| self.variant.rows_of(device));
         rows.into_iter()
             .flatten()
             .map(|(policy, row)| (*policy, row))
@@ -66,9 +67,9 @@ impl Core {
 }
 
 /// The sets of policies that clash on a device, with the leaves on which they do.
-fn clashes(device: &ManagedDevice) -> BTreeMap<Vec<PolicyId>, BTreeSet<Leaf>> {
+fn clashes(rows: &BTreeMap<PolicyId, PolicyRow>) -> BTreeMap<Vec<PolicyId>, BTreeSet<Leaf>> {
     let mut clashes: BTreeMap<Vec<PolicyId>, BTreeSet<Leaf>> = BTreeMap::new();
-    let settings = device.rows.values().flat_map(|row| &row.settings);
+    let settings = rows.values().flat_map(|row| &row.settings);
     for (leaf, setting) in settings {
         if setting.state == RowState::Conflict {
             clashes

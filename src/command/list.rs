@@ -1,10 +1,10 @@
-//! `muster requirements` and `muster faults`.
+//! `muster requirements`, `muster faults` and `muster variants`.
 
 use std::process::ExitCode;
 
 use harness::catalogue::Catalogue;
 use harness::checks;
-use reference::FAULTS;
+use reference::{FAULTS, VARIANTS};
 
 use super::{SET_UP, complain, say};
 
@@ -39,6 +39,25 @@ pub(crate) fn faults() -> ExitCode {
         say(&format!(
             "{:<width$}  {:<17}  {}",
             row.name, row.requirement, row.sentence
+        ));
+    }
+    ExitCode::SUCCESS
+}
+
+/// One line a variant: name, where it is left free, what the core does otherwise.
+pub(crate) fn variants() -> ExitCode {
+    let widest = |text: fn(&reference::VariantRow) -> &'static str| {
+        VARIANTS
+            .iter()
+            .map(|row| text(row).len())
+            .max()
+            .unwrap_or(0)
+    };
+    let (name, freedom) = (widest(|row| row.name), widest(|row| row.freedom));
+    for row in VARIANTS {
+        say(&format!(
+            "{:<name$}  {:<freedom$}  {}",
+            row.name, row.freedom, row.sentence
         ));
     }
     ExitCode::SUCCESS

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use protocol::enrollment::{PollSchedule, Retries};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
-use reference::{Config, Urls};
+use reference::{Config, Contradiction, Urls, Variants};
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -42,6 +42,7 @@ async fn start(arguments: ServeArgs) -> Result<ExitCode, String> {
             .try_next_u64()
             .map_err(|error| format!("the system gives no random seed: {error}"))?,
     };
+    let variants = variants(&arguments)?;
     let mut interrupt = watch(SignalKind::interrupt())?;
     let mut terminate = watch(SignalKind::terminate())?;
     let crashes = arguments.null == Some(Null::CrashOnRotate);
@@ -67,6 +68,7 @@ async fn start(arguments: ServeArgs) -> Result<ExitCode, String> {
             rights_set: arguments.set,
             poll: poll_schedule(),
             fault: arguments.fault,
+            variants,
         },
     })
     .await?;
@@ -77,6 +79,17 @@ async fn start(arguments: ServeArgs) -> Result<ExitCode, String> {
         _ = interrupt.recv() => ExitCode::from(INTERRUPTED),
         _ = terminate.recv() => ExitCode::from(TERMINATED),
     })
+}
+
+/// The variants that were named, or those that a seed draws, which is said on standard error.
+fn variants(arguments: &ServeArgs) -> Result<Variants, String> {
+    if let Some(seed) = arguments.chaos {
+        let drawn = Variants::drawn(seed);
+        complain(&format!("chaos {seed}: {}", drawn.names().join(" ")));
+        return Ok(drawn);
+    }
+    Variants::of(&arguments.variant)
+        .map_err(|Contradiction(one, other)| format!("`{one}` and `{other}` contradict each other"))
 }
 
 fn print(description: &Description, json: bool) -> Result<(), String> {

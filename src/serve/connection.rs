@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
@@ -14,13 +14,13 @@ use hyper::header::{
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use reference::{HttpRequest, HttpResponse, Plane};
+use reference::{HttpRequest, HttpResponse, Plane, RetryAfter};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::Shared;
 use super::io::{Phase, TimedStream};
-use super::route;
+use super::variant;
 
 /// Most connections at a time; more wait in the listener's queue.
 const CONNECTIONS_MAX: usize = 8_192;
@@ -75,7 +75,7 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Share
         async move {
             let response = answer(request, trusted, &shared, &phase).await;
             phase.idle();
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(variant::sent(shared.variants, response))
         }
     });
     let served = hyper::server::conn::http1::Builder::new()
@@ -99,7 +99,7 @@ async fn answer(
     phase: &Phase,
 ) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
-    let Some((plane, path)) = route::plane_of(head.uri.path()) else {
+    let Some((plane, path)) = shared.paths.plane_of(head.uri.path()) else {
         return bare(StatusCode::NOT_FOUND);
     };
     let limit = match plane {
@@ -170,8 +170,8 @@ fn dress(answer: HttpResponse) -> Response<Full<Bytes>> {
     if let Some(methods) = answer.allow {
         headers.insert(ALLOW, HeaderValue::from_static(methods));
     }
-    if let Some(seconds) = answer.retry_after_s {
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    if let Some(after) = answer.retry_after.and_then(retry_after) {
+        headers.insert(RETRY_AFTER, after);
     }
     if let Some(id) = answer.client_request_id
         && let Ok(value) = HeaderValue::from_str(&id.hyphenated().to_string())
@@ -179,6 +179,18 @@ fn dress(answer: HttpResponse) -> Response<Full<Bytes>> {
         headers.insert(CLIENT_REQUEST_ID, value);
     }
     response
+}
+
+/// Seconds, or a date in the form that HTTP prefers (RFC 9110 10.2.3, 5.6.7).
+fn retry_after(after: RetryAfter) -> Option<HeaderValue> {
+    match after {
+        RetryAfter::Seconds(seconds) => Some(HeaderValue::from(seconds)),
+        RetryAfter::At(at) => {
+            let since_epoch = u64::try_from(at.as_millis()).ok()?;
+            let date = UNIX_EPOCH.checked_add(Duration::from_millis(since_epoch))?;
+            HeaderValue::try_from(httpdate::fmt_http_date(date)).ok()
+        }
+    }
 }
 
 fn bare(status: StatusCode) -> Response<Full<Bytes>> {

@@ -9,6 +9,7 @@ mod io;
 pub(crate) mod null;
 mod push;
 mod route;
+mod variant;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,11 +17,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::time::UtcMillis;
-use reference::{Config, Core, HttpRequest, HttpResponse, Step};
+use reference::{Config, Core, HttpRequest, HttpResponse, Step, Variant, Variants};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
 use push::Pushes;
+use route::Paths;
 
 /// How often time limits of the core are looked at when it names no earlier time.
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
@@ -55,6 +57,9 @@ pub(crate) struct Description {
     admin: String,
     control: String,
     tokens: BTreeMap<String, String>,
+    /// The legal variants switched on; a harness has no use for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    variants: Vec<&'static str>,
 }
 
 /// The core with its clock, for all connections.
@@ -63,6 +68,8 @@ struct Shared {
     core: Mutex<Core>,
     clock: WallClock,
     pushes: Pushes,
+    paths: Paths,
+    variants: Variants,
     crash_on_rotate: bool,
 }
 
@@ -93,16 +100,27 @@ impl Server {
             .map_err(|error| format!("cannot listen on `{wanted}`: {error}"))?;
         let clock = WallClock::start();
         let base = format!("http://{address}");
-        options.core.urls = route::urls(&base);
+        let variants = options.core.variants;
+        let paths = if variants.has(Variant::HttpOtherPaths) {
+            Paths::other(options.core.seed)
+        } else {
+            Paths::usual()
+        };
+        options.core.urls = paths.urls(&base);
         let authority = authority::Authority::new(clock.now())
             .map_err(|error| format!("cannot make the certificate authority: {error}"))?;
         let pushes = Pushes::new(options.push_token);
         let core = Core::new(options.core, Arc::new(authority));
-        let description = Description::new(&base, core.tokens());
+        let description = Description {
+            variants: variants.names(),
+            ..Description::new(paths.urls(&base), core.tokens())
+        };
         let shared = Arc::new(Shared {
             core: Mutex::new(core),
             clock,
             pushes,
+            paths,
+            variants,
             crash_on_rotate: options.crash_on_rotate,
         });
         Ok(Self {
@@ -127,8 +145,7 @@ impl Server {
 }
 
 impl Description {
-    fn new(base: &str, tokens: BTreeMap<String, String>) -> Self {
-        let urls = route::urls(base);
+    fn new(urls: reference::Urls, tokens: BTreeMap<String, String>) -> Self {
         Self {
             enroll: urls.enroll,
             manage: urls.manage,
@@ -136,6 +153,7 @@ impl Description {
             admin: urls.admin,
             control: urls.control,
             tokens,
+            variants: Vec::new(),
         }
     }
 
@@ -155,7 +173,9 @@ impl Description {
             .tokens
             .iter()
             .map(|(actor, token)| format!("{actor:<28} {token}"));
-        planes.chain(tokens).collect()
+        let variants = self.variants.iter();
+        let variants = variants.map(|name| format!("{:<28} {name}", "variant"));
+        planes.chain(tokens).chain(variants).collect()
     }
 }
 

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Description;
+use super::route::Paths;
 
 /// The health check, which all that answer at all answer as healthy: without that no scenario would
 /// begin, and their emptiness would prove nothing.
@@ -102,7 +103,10 @@ impl NullServer {
         Ok(Self {
             null,
             listener: (null != Null::ClosedPort).then_some(listener),
-            description: Description::new(&format!("http://{local}"), tokens.into()),
+            description: Description::new(
+                Paths::usual().urls(&format!("http://{local}")),
+                tokens.into(),
+            ),
         })
     }
 

@@ -12,7 +12,7 @@ use protocol::enrollment::{PollSchedule, Retries};
 use protocol::time::{UtcMillis, UtcTicks};
 use reference::{
     CertificateAuthority, CertificateError, Config, Core, HttpRequest, HttpResponse, IssueRequest,
-    Plane, PushAnswer, Step, Urls,
+    Plane, PushAnswer, RetryAfter, Step, Urls, Variants,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -75,6 +75,7 @@ impl World {
                 },
             },
             fault: None,
+            variants: Variants::NONE,
         };
         let core = Core::new(config, Arc::new(PlainAuthority));
         Self {
@@ -220,7 +221,10 @@ impl World {
             let response = Response {
                 status: body.status,
                 body: &body.body,
-                retry_after_s: body.retry_after_s,
+                retry_after_s: match body.retry_after {
+                    Some(RetryAfter::Seconds(seconds)) => Some(seconds),
+                    Some(RetryAfter::At(_)) | None => None,
+                },
             };
             self.members[index].device.handle_response(now, response);
         }

@@ -27,7 +27,7 @@ pub(super) fn intune(core: &Core, call: &Call<'_>) -> Answer {
         event.activity_date_time = shown_time(core, event.activity_date_time);
         event
     };
-    Ok(request.page(call, log, activity, render))
+    Ok(request.page(core, call, (log, activity, render)))
 }
 
 pub(super) fn directory(core: &Core, call: &Call<'_>) -> Answer {
@@ -39,7 +39,7 @@ pub(super) fn directory(core: &Core, call: &Call<'_>) -> Answer {
         event.activity_date_time = shown_time(core, event.activity_date_time);
         event
     };
-    Ok(request.page(call, log, activity, render))
+    Ok(request.page(core, call, (log, activity, render)))
 }
 
 /// The time of an event, unless a deliberate defect says otherwise.
@@ -62,7 +62,7 @@ struct Request {
 
 impl Request {
     fn parse(call: &Call<'_>, activity: &str) -> Result<Self, Refusal> {
-        let paging = Paging::parse(&call.query, &["$filter", "$orderby"])?;
+        let paging = Paging::in_order(call, &["$filter", "$orderby"])?;
         let filter = EventFilter::parse(call.query.option("$filter"), activity)?;
         let direction = Direction::parse(call.query.option("$orderby"))?;
         let after = paging.after()?;
@@ -76,12 +76,20 @@ impl Request {
 
     fn page<E: Timed, T: Serialize>(
         &self,
+        core: &Core,
         call: &Call<'_>,
-        log: &Log<E>,
-        activity: impl Fn(&E) -> &'static str,
-        render: impl Fn(usize, &E) -> T,
+        (log, activity, render): (
+            &Log<E>,
+            impl Fn(&E) -> &'static str,
+            impl Fn(usize, &E) -> T,
+        ),
     ) -> super::reply::Reply {
-        let window = log.window(self.filter.from, self.filter.to);
+        let readable = core
+            .variant
+            .audit_readable_to(call.now)
+            .map(UtcMillis::ticks);
+        let to = self.filter.to.into_iter().chain(readable).min();
+        let window = log.window(self.filter.from, to);
         let events = log.events();
         let wanted = |place: &usize| match &self.filter.activity {
             None => true,

@@ -73,8 +73,8 @@ impl Batch {
                 continue;
             };
             if !rotation.waits(core) {
-                let reply = conclude_rotation(core, now, rotation);
-                part.state = PartState::Done(respond(now, part.ids, Ok(reply)));
+                let answer = conclude_rotation(core, now, rotation);
+                part.state = PartState::Done(respond(now, part.ids, answer));
             }
         }
         self.parts.iter().find_map(|part| match &part.state {

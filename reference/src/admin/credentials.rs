@@ -27,7 +27,7 @@ const MEMBERS: [&str; 5] = [
 ];
 
 pub(super) fn list(core: &Core, call: &Call<'_>) -> Answer {
-    let paging = Paging::parse(&call.query, &["$select"])?;
+    let paging = Paging::parse(call, &["$select"])?;
     known_members(call)?;
     if call.query.selects("credentials") {
         return Err(Refusal::bad_request(

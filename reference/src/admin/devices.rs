@@ -21,7 +21,7 @@ use crate::state::{
 };
 
 pub(super) fn list(core: &Core, call: &Call<'_>) -> Answer {
-    let paging = Paging::parse(&call.query, &["$filter"])?;
+    let paging = Paging::parse(call, &["$filter"])?;
     let devices = core.devices.by_id.range(paging.ids()?);
     let Some(filter) = call.query.option("$filter") else {
         return Ok(paging.page(call, devices.map(|(id, device)| (*id, view(device)))));
@@ -66,7 +66,7 @@ pub(super) fn delete(core: &mut Core, call: &Call<'_>, id: PathId) -> Answer {
 
 /// One row a policy that reaches the device.
 pub(super) fn configuration_states(core: &Core, call: &Call<'_>, id: PathId) -> Answer {
-    let paging = Paging::parse(&call.query, &[])?;
+    let paging = Paging::parse(call, &[])?;
     let range = paging.ids()?;
     let device = find(core, call, id)?.id;
     let rows = core
@@ -78,7 +78,7 @@ pub(super) fn configuration_states(core: &Core, call: &Call<'_>, id: PathId) -> 
 
 /// One row a device that the policy reaches.
 pub(super) fn policy_statuses(core: &Core, call: &Call<'_>, id: PathId) -> Answer {
-    let paging = Paging::parse(&call.query, &[])?;
+    let paging = Paging::parse(call, &[])?;
     let range = paging.ids()?;
     let Some(policy) = id.filter(|id| core.tenant.policies.contains_key(id)) else {
         return Err(call.no_such("policy", id));
@@ -105,7 +105,7 @@ pub(super) fn policy_statuses(core: &Core, call: &Call<'_>, id: PathId) -> Answe
 
 /// One row a set of policies that clash on one leaf on at least one device.
 pub(super) fn conflict_summary(core: &Core, call: &Call<'_>) -> Answer {
-    let paging = Paging::parse(&call.query, &[])?;
+    let paging = Paging::parse(call, &[])?;
     let after: Option<String> = paging.after()?;
     let rows = core
         .conflict_summary()

@@ -65,7 +65,7 @@ pub(super) fn create_group(core: &mut Core, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn members(core: &Core, call: &Call<'_>, group: PathId) -> Answer {
-    let paging = Paging::parse(&call.query, &[])?;
+    let paging = Paging::parse(call, &[])?;
     let range = paging.ids()?;
     let group = find_group(&core.tenant, call, group)?;
     let members = core.tenant.groups[&group]
@@ -141,7 +141,7 @@ pub(super) fn remove_member(
 }
 
 pub(super) fn devices(core: &Core, call: &Call<'_>) -> Answer {
-    let paging = Paging::parse(&call.query, &["$filter"])?;
+    let paging = Paging::parse(call, &["$filter"])?;
     let range = paging.ids()?;
     let devices = &core.tenant.directory_devices;
     let Some(filter) = call.query.option("$filter") else {

@@ -13,6 +13,7 @@
 //! | `audit_events` | both audit logs |
 //! | `batch` | `$batch` |
 //! | `defect` | what deliberate defects do here |
+//! | `variant` | what legal variants do here |
 
 mod audit_events;
 mod batch;
@@ -26,6 +27,7 @@ mod query;
 pub(crate) mod reply;
 mod route;
 mod tasks;
+mod variant;
 
 use protocol::graph::action::RemoteAction;
 use protocol::time::UtcMillis;
@@ -33,7 +35,7 @@ use uuid::Uuid;
 
 use self::batch::Batch;
 use self::query::Query;
-use self::reply::{Answer, AnswerIds, Cause, JSON, Refusal, Reply, respond};
+use self::reply::{Answer, AnswerIds, Cause, JSON, Refusal, respond};
 use self::route::{Method, Need, PathId, Route, Task};
 use self::tasks::{Rotation, conclude_rotation};
 use crate::audit::Deed;
@@ -41,6 +43,7 @@ use crate::core::{Core, HttpRequest, Step, Ticket};
 use crate::fault::Fault;
 use crate::presence::PushId;
 use crate::rbac::{ActorId, Caller};
+use crate::variant::Variants;
 
 /// Contract 0: bodies over 1 MiB are refused.
 pub(crate) const BODY_BYTES_MAX: usize = 1_048_576;
@@ -82,6 +85,7 @@ struct Call<'a> {
     path: &'a str,
     query: Query,
     body: &'a [u8],
+    variants: Variants,
 }
 
 /// How far a call got.
@@ -94,6 +98,9 @@ enum Outcome {
 impl Core {
     pub(crate) fn handle_admin(&mut self, now: UtcMillis, request: &HttpRequest<'_>) -> Step {
         let (ids, id_is_guid) = self.answer_ids(request.client_request_id);
+        if let Some(refusal) = variant::throttled(self, now, request.authorization) {
+            return Step::Done(respond(now, ids, Err(refusal)));
+        }
         let inbound = Inbound {
             method: request.method,
             path: request.path,
@@ -121,8 +128,8 @@ impl Core {
                 ticket: Ticket::admin(Continuation { ids, waiting }),
             },
             None => {
-                let reply = waiting.reply(self, now);
-                Step::Done(respond(now, ids, Ok(reply)))
+                let answer = waiting.answer(self, now);
+                Step::Done(respond(now, ids, answer))
             }
         }
     }
@@ -154,10 +161,10 @@ impl Waiting {
         }
     }
 
-    fn reply(self, core: &mut Core, now: UtcMillis) -> Reply {
+    fn answer(self, core: &mut Core, now: UtcMillis) -> Answer {
         match self {
             Self::Rotation(rotation) => conclude_rotation(core, now, &rotation),
-            Self::Batch(batch) => batch.reply(),
+            Self::Batch(batch) => Ok(batch.reply()),
         }
     }
 }
@@ -210,6 +217,7 @@ fn serve(core: &mut Core, now: UtcMillis, inbound: &Inbound<'_>) -> Outcome {
     let permitted = permit(core, route, call.actor, need, method);
     if permitted.is_err() {
         defect::note_refusal(core, &call, route);
+        variant::note_refusal(core, &call, route);
     }
     if let Err(refusal) = permitted.and_then(|()| admit(inbound, method)) {
         return Outcome::Answered(Err(refusal));
@@ -259,6 +267,7 @@ fn locate<'a>(
         path: inbound.path,
         query: Query::parse(inbound.query),
         body: inbound.body,
+        variants: core.variant.on(),
     };
     Ok((route, method, call))
 }

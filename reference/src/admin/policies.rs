@@ -21,7 +21,7 @@ use crate::fault::Fault;
 use crate::state::{AssignmentTarget, Policy, PolicyId, Tenant};
 
 pub(super) fn list(core: &Core, call: &Call<'_>) -> Answer {
-    let paging = Paging::parse(&call.query, &[])?;
+    let paging = Paging::parse(call, &[])?;
     let range = paging.ids()?;
     let policies = core.tenant.policies.range(range).map(|(id, policy)| {
         let whole = view(*id, policy);
@@ -78,7 +78,7 @@ pub(super) fn read(core: &Core, call: &Call<'_>, id: PathId) -> Answer {
 }
 
 pub(super) fn settings(core: &Core, call: &Call<'_>, id: PathId) -> Answer {
-    let paging = Paging::parse(&call.query, &[])?;
+    let paging = Paging::parse(call, &[])?;
     let after: Option<usize> = paging.after()?;
     let (_, policy) = find(&core.tenant, call, id)?;
     let settings = policy.settings.iter().enumerate().map(|(place, setting)| {
@@ -95,7 +95,7 @@ pub(super) fn settings(core: &Core, call: &Call<'_>, id: PathId) -> Answer {
 }
 
 pub(super) fn assignments(core: &Core, call: &Call<'_>, id: PathId) -> Answer {
-    let paging = Paging::parse(&call.query, &[])?;
+    let paging = Paging::parse(call, &[])?;
     let after: Option<usize> = paging.after()?;
     let (id, policy) = find(&core.tenant, call, id)?;
     let listed = policy.assignments.iter().enumerate();

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::core::HttpResponse;
+use crate::core::{HttpResponse, RetryAfter};
 
 /// The content type of every body of the admin and control planes.
 pub(crate) const JSON: &str = "application/json";
@@ -39,6 +39,8 @@ pub(crate) enum Cause {
     PayloadTooLarge,
     BadRequest,
     Conflict,
+    /// With the time of the repetition.
+    TooManyRequests(RetryAfter),
 }
 
 /// How a call ends.
@@ -104,6 +106,7 @@ impl Cause {
             Self::PayloadTooLarge => 413,
             Self::BadRequest => 400,
             Self::Conflict => 409,
+            Self::TooManyRequests(_) => 429,
         }
     }
 
@@ -117,6 +120,7 @@ impl Cause {
             Self::PayloadTooLarge => ErrorCode::PayloadTooLarge,
             Self::BadRequest => ErrorCode::BadRequest,
             Self::Conflict => ErrorCode::Conflict,
+            Self::TooManyRequests(_) => ErrorCode::TooManyRequests,
         }
     }
 
@@ -125,6 +129,21 @@ impl Cause {
             Self::MethodNotAllowed(methods) => Some(methods),
             Self::Unauthorized
             | Self::NotFound
+            | Self::Forbidden
+            | Self::UnsupportedMediaType
+            | Self::PayloadTooLarge
+            | Self::BadRequest
+            | Self::Conflict
+            | Self::TooManyRequests(_) => None,
+        }
+    }
+
+    const fn retry_after(self) -> Option<RetryAfter> {
+        match self {
+            Self::TooManyRequests(after) => Some(after),
+            Self::Unauthorized
+            | Self::NotFound
+            | Self::MethodNotAllowed(_)
             | Self::Forbidden
             | Self::UnsupportedMediaType
             | Self::PayloadTooLarge
@@ -145,20 +164,17 @@ pub(crate) struct AnswerIds {
 
 /// The whole answer, headers included.
 pub(crate) fn respond(now: UtcMillis, ids: AnswerIds, answer: Answer) -> HttpResponse {
-    let (status, allow, body) = match answer {
-        Ok(reply) => (reply.status, None, reply.body),
-        Err(refusal) => (
-            refusal.cause.status(),
-            refusal.cause.allow(),
-            error_body(now, ids, &refusal),
-        ),
+    let cause = answer.as_ref().err().map(|refusal| refusal.cause);
+    let (status, body) = match answer {
+        Ok(reply) => (reply.status, reply.body),
+        Err(refusal) => (refusal.cause.status(), error_body(now, ids, &refusal)),
     };
     HttpResponse {
         status,
         content_type: (!body.is_empty()).then_some(JSON),
         client_request_id: Some(ids.client_request),
-        retry_after_s: None,
-        allow,
+        retry_after: cause.and_then(Cause::retry_after),
+        allow: cause.and_then(Cause::allow),
         body,
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::defect::spoil_event;
 use super::reply::{Answer, Refusal, Reply, read_body};
 use super::route::{PathId, Task};
-use super::{BODY_BYTES_MAX, Call, Outcome, UtcMillis, devices};
+use super::{BODY_BYTES_MAX, Call, Outcome, UtcMillis, devices, variant};
 use crate::audit::{ActivityResult, Deed, IntuneActivity};
 use crate::core::Core;
 use crate::fault::Fault;
@@ -86,7 +86,10 @@ fn request_at_once(core: &mut Core, call: &Call<'_>, id: PathId, task: Task) -> 
 fn rotate(core: &mut Core, call: &Call<'_>, id: PathId) -> Outcome {
     let (device, device_name) = match rotation_target(core, call, id) {
         Ok(target) => target,
-        Err(refusal) => return Outcome::Answered(Err(refusal)),
+        Err(refusal) => {
+            variant::note_unknown(core, call, (id, &refusal));
+            return Outcome::Answered(Err(refusal));
+        }
     };
     let requested = core.request_rotation(call.now, device);
     let (actor, correlation) = (call.actor, call.ids.client_request);
@@ -107,7 +110,7 @@ fn rotate(core: &mut Core, call: &Call<'_>, id: PathId) -> Outcome {
                 resource: device,
                 resource_name: &device_name,
             };
-            Outcome::Answered(Ok(conclude(core, call.now, action, deed)))
+            Outcome::Answered(conclude(core, call.now, action, deed))
         }
     }
 }
@@ -130,7 +133,7 @@ fn rotation_target(
 }
 
 /// The answer to a rotation whose push was answered or timed out.
-pub(super) fn conclude_rotation(core: &mut Core, now: UtcMillis, rotation: &Rotation) -> Reply {
+pub(super) fn conclude_rotation(core: &mut Core, now: UtcMillis, rotation: &Rotation) -> Answer {
     let deed = Deed {
         actor: rotation.actor,
         correlation: rotation.correlation,
@@ -142,7 +145,7 @@ pub(super) fn conclude_rotation(core: &mut Core, now: UtcMillis, rotation: &Rota
 
 /// Contract 5: exactly one event for each call that reached a device, whatever its end, and before
 /// the answer is sent.
-fn conclude(core: &mut Core, now: UtcMillis, action: u64, deed: Deed<'_>) -> Reply {
+fn conclude(core: &mut Core, now: UtcMillis, action: u64, deed: Deed<'_>) -> Answer {
     let device = deed.resource;
     let failed = core.conclude_rotation(now, device, action).failed_at_once;
     let result = if failed {
@@ -156,7 +159,7 @@ fn conclude(core: &mut Core, now: UtcMillis, action: u64, deed: Deed<'_>) -> Rep
         let activity = IntuneActivity::RotateLocalAdminPassword;
         core.audit.administered(now, activity, result, deed);
     }
-    Reply::no_content()
+    variant::rotation_answer(core, device, action)
 }
 
 /// One, unless a deliberate defect says otherwise.

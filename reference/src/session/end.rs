@@ -194,6 +194,7 @@ impl Core {
             })
             .collect();
         let settled = session.overtaken.is_empty() && status::is_settled(evaluation, device);
+        self.variant.shows_first(now, id, &device.rows);
         let Some(device) = self.devices.by_id.get_mut(&id) else {
             return;
         };

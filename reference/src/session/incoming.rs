@@ -246,7 +246,7 @@ impl Core {
         };
         match self.spoil_result(pending, end) {
             Some(end) => self.end_action(now, id, action, end),
-            None => session.ask_status = session.status_reads <= REPEATED_READS,
+            None => session.ask_status = session.status_reads <= self.variant.repeated_reads(),
         }
     }
 }
@@ -359,7 +359,5 @@ fn channel_uri(item: &Item<'_>) -> Option<String> {
 const LOGIN_STATUS: &str = "com.microsoft/MDM/LoginStatus";
 /// Contract 2.
 const UNENROLLMENT: &str = "com.microsoft:mdm.unenrollment.userrequest";
-/// Contract 2: asked again at most three times in the session.
-const REPEATED_READS: u8 = 3;
 /// How much of an unreadable value is repeated in an action's detail.
 const SHOWN_CHARACTERS: usize = 40;

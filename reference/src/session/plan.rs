@@ -114,7 +114,7 @@ impl Core {
         let mut writes = Vec::new();
         // A device that has all it should have is not looked at again until something changes.
         if device.settled_for != Some(session.context) || self.faults.any() {
-            let mut evaluation = evaluate(&self.tenant, device, session.context);
+            let mut evaluation = evaluate(&self.tenant, device, session.context, self.variant.on());
             device.withheld.clone_from(&evaluation.withheld);
             self.spoil_evaluation(id, &mut evaluation);
             writes = evaluation
@@ -177,7 +177,8 @@ impl Core {
         }
         let holds = self.faults.on(Fault::CheckinHoldsActions) && device.last_answer.is_some();
         let pending = device.rotations().find(|action| {
-            action.state == ActionState::Pending && action.awaiting.is_none() && !holds
+            let doomed = self.variant.is_doomed(action.id);
+            action.state == ActionState::Pending && action.awaiting.is_none() && !holds && !doomed
         });
         let Some(action) = pending else {
             if self.stray_exec(id) {

@@ -13,7 +13,7 @@ use protocol::laps_csp::{Leaf, Value as LeafValue};
 use protocol::time::UtcMillis;
 use reference::{
     CertificateAuthority, CertificateError, Config, Core, Fault, HttpRequest, HttpResponse,
-    IssueRequest, Plane, PushAnswer, RightsSet, Step, Urls,
+    IssueRequest, Plane, PushAnswer, RightsSet, Step, Urls, Variants,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -85,6 +85,7 @@ impl World {
             virtual_clock: true,
             rights_set: RightsSet::default(),
             poll: PollSchedule::DEFAULT,
+            variants: Variants::NONE,
             fault,
         };
         let core = Core::new(config, Arc::new(Issuer));

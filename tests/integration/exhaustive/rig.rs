@@ -15,7 +15,7 @@ use protocol::syncml::{Command as SyncCommand, Data, Limits, decode};
 use protocol::time::UtcMillis;
 use reference::{
     CertificateAuthority, CertificateError, Config, Core, Fault, HttpRequest, HttpResponse,
-    IssueRequest, Plane, PushAnswer, RightsSet, Step, Urls,
+    IssueRequest, Plane, PushAnswer, RightsSet, Step, Urls, Variants,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -501,6 +501,7 @@ fn config(fault: Option<Fault>) -> Config {
             },
         },
         fault,
+        variants: Variants::NONE,
     }
 }
 

@@ -26,6 +26,7 @@ use crate::core::{Config, Core, HttpRequest, HttpResponse, Plane, RightsSet, Ste
 use crate::fault::Fault;
 use crate::presence::PushAnswer;
 use crate::state::{ManagedDevice, StoredCredential};
+use crate::variant::Variants;
 
 /// 2026-03-01T00:00:00Z.
 const START_MS: i64 = 1_772_323_200_000;
@@ -97,6 +98,7 @@ impl Bench {
             rights_set,
             poll: PollSchedule::DEFAULT,
             fault,
+            variants: Variants::NONE,
         };
         let core = Core::new(config, Arc::new(Issuer));
         let tokens = core.tokens();
