@@ -245,7 +245,7 @@ impl Leaf {
     /// The leaf that a path names; `./Vendor/...` is taken for `./Device/Vendor/...`.
     #[must_use]
     pub fn by_loc_uri(loc_uri: &str) -> Option<Self> {
-        let name = below_vendor(loc_uri)?.strip_prefix("/LAPS/Policies/")?;
+        let name = below_policies(loc_uri)?;
         NODES
             .iter()
             .find(|node| node.name == name)
@@ -293,6 +293,31 @@ impl Node {
     }
 }
 
+/// True when two paths name the same node: without a prefix the device is meant (wire-facts 2.8).
+#[must_use]
+pub fn is_same_node(one: &str, other: &str) -> bool {
+    match (below_vendor(one), below_vendor(other)) {
+        (Some(one), Some(other)) => one == other,
+        (Some(_), None) | (None, Some(_)) => false,
+        (None, None) => one == other,
+    }
+}
+
+/// What follows the node of the settings in a path, for example `PasswordLength`; `None` for a path
+/// that is not below it.
+#[must_use]
+pub fn below_policies(loc_uri: &str) -> Option<&str> {
+    below_vendor(loc_uri)?.strip_prefix("/LAPS/Policies/")
+}
+
+/// True for a path of the settings or actions, or below.
+#[must_use]
+pub fn is_laps(loc_uri: &str) -> bool {
+    below_vendor(loc_uri).is_some_and(|below| {
+        below.starts_with("/LAPS/Policies") || below.starts_with("/LAPS/Actions")
+    })
+}
+
 /// What follows `./Device/Vendor/MSFT` or `./Vendor/MSFT`.
 fn below_vendor(loc_uri: &str) -> Option<&str> {
     loc_uri
@@ -303,6 +328,27 @@ fn below_vendor(loc_uri: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_without_a_prefix_name_the_device() {
+        let short = "./Vendor/MSFT/LAPS/Actions/ResetPassword";
+        for (one, other, same) in [
+            (RESET_PASSWORD, short, true),
+            (short, RESET_PASSWORD, true),
+            (RESET_PASSWORD, RESET_PASSWORD_STATUS, false),
+            (
+                short,
+                "./User/Vendor/MSFT/LAPS/Actions/ResetPassword",
+                false,
+            ),
+            ("./DevInfo/DevId", "./DevInfo/DevId", true),
+        ] {
+            assert_eq!(is_same_node(one, other), same, "{one} {other}");
+        }
+        let length = "./Vendor/MSFT/LAPS/Policies/PasswordLength";
+        assert_eq!(below_policies(length), Some("PasswordLength"));
+        assert!(is_laps(length) && is_laps(short) && !is_laps("./Vendor/MSFT/DMClient"));
+    }
 
     #[test]
     fn each_row_stands_at_the_place_of_its_leaf() {

@@ -196,8 +196,8 @@ impl fmt::Debug for HttpResponse {
 pub enum RetryAfter {
     /// After so many seconds.
     Seconds(u32),
-    /// From this time on.
-    At(UtcMillis),
+    /// The same, to be written as a date by the clock of the shell.
+    DateAfter(u32),
 }
 
 /// What the shell does with a request.

@@ -14,6 +14,7 @@ use hyper::header::{
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use protocol::time::UtcMillis;
 use reference::{HttpRequest, HttpResponse, Plane, RetryAfter};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -129,7 +130,7 @@ async fn answer(
             body: &body,
         })
         .await;
-    let response = dress(response);
+    let response = dress(response, shared.clock.now());
     if complete {
         response
     } else {
@@ -159,7 +160,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or(""))
 }
 
-fn dress(answer: HttpResponse) -> Response<Full<Bytes>> {
+fn dress(answer: HttpResponse, now: UtcMillis) -> Response<Full<Bytes>> {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
     *response.status_mut() = status;
@@ -170,7 +171,7 @@ fn dress(answer: HttpResponse) -> Response<Full<Bytes>> {
     if let Some(methods) = answer.allow {
         headers.insert(ALLOW, HeaderValue::from_static(methods));
     }
-    if let Some(after) = answer.retry_after.and_then(retry_after) {
+    if let Some(after) = answer.retry_after.and_then(|after| retry_after(after, now)) {
         headers.insert(RETRY_AFTER, after);
     }
     if let Some(id) = answer.client_request_id
@@ -182,12 +183,13 @@ fn dress(answer: HttpResponse) -> Response<Full<Bytes>> {
 }
 
 /// Seconds, or a date in the form that HTTP prefers (RFC 9110 10.2.3, 5.6.7).
-fn retry_after(after: RetryAfter) -> Option<HeaderValue> {
+fn retry_after(after: RetryAfter, now: UtcMillis) -> Option<HeaderValue> {
     match after {
         RetryAfter::Seconds(seconds) => Some(HeaderValue::from(seconds)),
-        RetryAfter::At(at) => {
-            let since_epoch = u64::try_from(at.as_millis()).ok()?;
-            let date = UNIX_EPOCH.checked_add(Duration::from_millis(since_epoch))?;
+        RetryAfter::DateAfter(seconds) => {
+            let now = u64::try_from(now.as_millis()).ok()?;
+            let after = Duration::from_millis(now) + Duration::from_secs(u64::from(seconds));
+            let date = UNIX_EPOCH.checked_add(after)?;
             HeaderValue::try_from(httpdate::fmt_http_date(date)).ok()
         }
     }

@@ -222,8 +222,10 @@ impl World {
                 status: body.status,
                 body: &body.body,
                 retry_after_s: match body.retry_after {
-                    Some(RetryAfter::Seconds(seconds)) => Some(seconds),
-                    Some(RetryAfter::At(_)) | None => None,
+                    Some(RetryAfter::Seconds(seconds) | RetryAfter::DateAfter(seconds)) => {
+                        Some(seconds)
+                    }
+                    None => None,
                 },
             };
             self.members[index].device.handle_response(now, response);

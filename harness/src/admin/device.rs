@@ -5,7 +5,8 @@ use protocol::graph::device::ManagedDevice;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::directory::outcome;
+use super::directory::{outcome, pause};
+use super::throttle::Repeats;
 use super::url::{encoded, literal};
 use super::{Actor, Call, NoAnswer, Reply, json, nothing};
 use crate::error::Error;
@@ -66,17 +67,22 @@ impl Actor {
             .await
     }
 
-    /// [`Actor::rotate`] as an operation of the ledger, opened and settled here. Without an answer
-    /// the status is `None`.
+    /// [`Actor::rotate`] as an operation of the ledger, opened and settled here; where it was
+    /// refused with 429, the last of several.
     pub async fn rotate_counted(
         &self,
         ledger: &Ledger,
         device: Uuid,
     ) -> (OpId, Result<Reply<()>, Error>) {
-        let op = ledger.open(OpKind::Rotation, &self.name, device);
-        let answer = self.rotate(device, op.client_request_id).await;
-        ledger.settle(op.id, outcome(&answer));
-        (op.id, answer.map_err(Error::from))
+        let mut repeats = Repeats::new();
+        loop {
+            let op = ledger.open(OpKind::Rotation, &self.name, device);
+            let answer = self.rotate(device, op.client_request_id).await;
+            ledger.settle(op.id, outcome(&answer));
+            if !repeats.again(pause(&answer)).await {
+                return (op.id, answer.map_err(Error::from));
+            }
+        }
     }
 
     /// `POST .../managedDevices/{id}/syncDevice`.

@@ -3,8 +3,10 @@
 use protocol::graph::credential::DeviceLocalCredentialInfo;
 use protocol::graph::device::{ChangeDirectoryDevice, DirectoryDevice};
 use protocol::graph::group::{Group, Member, MemberReference, NewGroup, NewUser, User};
+use std::time::Duration;
 use uuid::Uuid;
 
+use super::throttle::Repeats;
 use super::url::{encoded, literal};
 use super::{Actor, Call, NoAnswer, Reply, json, nothing};
 use crate::error::Error;
@@ -166,17 +168,27 @@ impl Actor {
         ledger: &Ledger,
         entra_device_id: Uuid,
     ) -> Result<(OpId, Reply<DeviceLocalCredentialInfo>), Error> {
-        let op = ledger.open(OpKind::Recover, &self.name, entra_device_id);
-        let answer = self
-            .read_password(entra_device_id, op.client_request_id)
-            .await;
-        ledger.settle(op.id, outcome(&answer));
-        Ok((op.id, answer?))
+        let mut repeats = Repeats::new();
+        loop {
+            let op = ledger.open(OpKind::Recover, &self.name, entra_device_id);
+            let answer = self
+                .read_password(entra_device_id, op.client_request_id)
+                .await;
+            ledger.settle(op.id, outcome(&answer));
+            if !repeats.again(pause(&answer)).await {
+                return Ok((op.id, answer?));
+            }
+        }
     }
 }
 
 fn credential(bytes: &[u8]) -> Option<DeviceLocalCredentialInfo> {
     DeviceLocalCredentialInfo::decode(bytes).ok()
+}
+
+/// How long to wait before a call is repeated.
+pub(super) fn pause<T>(answer: &Result<Reply<T>, NoAnswer>) -> Option<Duration> {
+    answer.as_ref().ok().and_then(|reply| reply.pause)
 }
 
 /// How a call ended, for the ledger.

@@ -1,7 +1,8 @@
 //! The admin plane as a client: typed calls, one exchange each, every one recorded.
 //!
 //! A call never fails because of what the target answers: any status is a [`Reply`]. Only a missing
-//! answer is an error. Nothing is ever sent twice.
+//! answer is an error. Nothing is ever sent twice, but for a call that was refused with 429: it is
+//! repeated under another request id, and where the ledger counts it, as another operation.
 
 pub mod audit;
 mod device;
@@ -9,10 +10,12 @@ mod directory;
 mod policy;
 pub mod task;
 mod tenant;
+mod throttle;
 mod url;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::graph::error::ErrorBody;
@@ -21,6 +24,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use self::throttle::Repeats;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::http::{Authority, Failure, Pool, Request, path_of};
@@ -94,6 +98,8 @@ pub struct Reply<T> {
     /// The `client-request-id` that was sent.
     pub client_request_id: Uuid,
     bytes: Bytes,
+    /// How long to wait before the call is repeated, when it was refused with 429.
+    pause: Option<Duration>,
 }
 
 /// A call that got no answer.
@@ -138,6 +144,7 @@ impl<T> Reply<T> {
             exchange,
             client_request_id,
             bytes,
+            pause,
         } = self;
         (
             body,
@@ -148,6 +155,7 @@ impl<T> Reply<T> {
                 exchange,
                 client_request_id,
                 bytes,
+                pause,
             },
         )
     }
@@ -162,6 +170,7 @@ impl<T> Reply<T> {
             exchange: rest.exchange,
             client_request_id: rest.client_request_id,
             bytes: rest.bytes,
+            pause: rest.pause,
         }
     }
 
@@ -300,10 +309,26 @@ impl Actor {
         &self.name
     }
 
-    /// One exchange; `read` turns the body of a 2xx answer into what it stands for.
+    /// One call, repeated while it is refused with 429, unless its id was given: that of an
+    /// operation goes out once.
     async fn call<T>(
         &self,
         call: Call<'_>,
+        read: fn(&[u8]) -> Option<T>,
+    ) -> Result<Reply<T>, NoAnswer> {
+        let mut repeats = Repeats::new();
+        loop {
+            let reply = self.exchange(&call, read).await?;
+            if call.client_request_id.is_some() || !repeats.again(reply.pause).await {
+                return Ok(reply);
+            }
+        }
+    }
+
+    /// One exchange; `read` turns the body of a 2xx answer into what it stands for.
+    async fn exchange<T>(
+        &self,
+        call: &Call<'_>,
         read: fn(&[u8]) -> Option<T>,
     ) -> Result<Reply<T>, NoAnswer> {
         let shared = &self.client.shared;
@@ -361,6 +386,7 @@ impl Actor {
             error_code: (!success).then(|| error_code(&answer.body)).flatten(),
             exchange,
             client_request_id,
+            pause: throttle::pause(&answer),
             bytes: answer.body,
         })
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use protocol::graph::batch::{BatchRequest, BatchResponse, BatchedRequest};
 use uuid::Uuid;
 
-use super::{Actor, Call, Reply, json, nothing};
+use super::directory::pause;
+use super::throttle::Repeats;
+use super::{Actor, Call, NoAnswer, Reply, json, nothing};
 use crate::error::Error;
 use crate::ledger::{Ledger, OpId, OpKind, Outcome};
 use crate::transcript::ExchangeId;
@@ -51,6 +53,20 @@ impl Actor {
         ledger: &Ledger,
         devices: &[Uuid],
     ) -> Result<(Vec<BatchedRotation>, ExchangeId), Error> {
+        let mut repeats = Repeats::new();
+        loop {
+            let (rotations, answer) = self.batch_once(ledger, devices).await?;
+            if !repeats.again(pause(&answer)).await {
+                return Ok((rotations, answer?.exchange));
+            }
+        }
+    }
+
+    async fn batch_once(
+        &self,
+        ledger: &Ledger,
+        devices: &[Uuid],
+    ) -> Result<(Vec<BatchedRotation>, Result<Reply<BatchResponse>, NoAnswer>), Error> {
         let mut rotations: Vec<BatchedRotation> = Vec::new();
         for &device in devices {
             let op = ledger.open(OpKind::Rotation, self.name(), device);
@@ -95,6 +111,6 @@ impl Actor {
                 rotation.status.map_or(unanswered, Outcome::Status),
             );
         }
-        Ok((rotations, answer?.exchange))
+        Ok((rotations, answer))
     }
 }

@@ -77,10 +77,7 @@ impl SessionSeen {
     #[must_use]
     pub fn laps_writes(&self) -> BTreeMap<String, Option<String>> {
         let policies = |command: &&CommandSeen| {
-            let leaf = command
-                .loc_uri
-                .strip_prefix(laps_csp::POLICIES)?
-                .strip_prefix('/')?;
+            let leaf = laps_csp::below_policies(&command.loc_uri)?;
             match command.verb {
                 Verb::Add | Verb::Replace => Some((
                     leaf.to_owned(),
@@ -102,7 +99,8 @@ impl SessionSeen {
         self.commands
             .iter()
             .filter(|command| {
-                command.verb == Verb::Exec && command.loc_uri == laps_csp::RESET_PASSWORD
+                command.verb == Verb::Exec
+                    && laps_csp::is_same_node(&command.loc_uri, laps_csp::RESET_PASSWORD)
             })
             .count()
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::laps_csp::{E_PENDING, Leaf, RESET_PASSWORD_STATUS, Value};
+use protocol::laps_csp::{E_PENDING, Leaf, RESET_PASSWORD_STATUS, Value, is_same_node};
 use protocol::syncml::{Command, Item, Limits, Message, Results, Status, StatusCode, decode};
 
 use super::{Http, WrongAnswer, frame};
@@ -403,5 +403,5 @@ impl Belief {
 
 /// True for the path of the status node.
 fn is_status_node(loc_uri: &str) -> bool {
-    loc_uri == RESET_PASSWORD_STATUS
+    is_same_node(loc_uri, RESET_PASSWORD_STATUS)
 }

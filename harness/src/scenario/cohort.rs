@@ -2,6 +2,7 @@
 //! handle them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use emulator::{DeviceSpec, OsBuild};
@@ -38,8 +39,8 @@ pub(super) struct Cohort<'a> {
     pub(super) reader: Actor,
     pub(super) group: Uuid,
     policies: Vec<(Uuid, String)>,
-    /// How long states may take; nothing once they took too long.
-    report_limit: Duration,
+    /// States took too long once.
+    reports_late: AtomicBool,
 }
 
 /// Whether the target can wake a device at the time of a request.
@@ -80,7 +81,7 @@ impl<'a> Cohort<'a> {
             admin,
             group: group.id,
             policies: Vec::new(),
-            report_limit: context.patience.report,
+            reports_late: AtomicBool::new(false),
         })
     }
 
@@ -273,7 +274,7 @@ impl<'a> Cohort<'a> {
     /// What the target says of policies on a device, as soon as every state is the one wanted, or
     /// when the time for reports is over.
     pub(super) async fn reports(
-        &mut self,
+        &self,
         member: &Member,
         policies: &[(PolicyRole, Uuid)],
         wanted: &PolicyState,
@@ -288,16 +289,45 @@ impl<'a> Cohort<'a> {
         }
     }
 
+    /// What the target says of a policy on a device that had a session, as soon as it says more
+    /// than that it does not know, or when the time for reports is over.
+    pub(super) async fn report_after_session(
+        &self,
+        member: &Member,
+        policy: Uuid,
+    ) -> Result<([Option<PolicyState>; 2], Vec<ExchangeId>), Error> {
+        let mut wait = self.report_wait();
+        loop {
+            let (reports, exchanges) = self
+                .reports_now(member, &[(PolicyRole::Original, policy)])
+                .await?;
+            let report = reports.into_iter().next();
+            let both = report.map_or([None, None], |it| [it.on_device, it.of_policy]);
+            let known = |state: &Option<PolicyState>| {
+                state
+                    .as_ref()
+                    .is_some_and(|state| *state != PolicyState::Unknown)
+            };
+            if both.iter().all(known) || !self.look_again(&mut wait).await {
+                return Ok((both, exchanges));
+            }
+        }
+    }
+
     /// How often reports are still to be looked at.
     pub(super) fn report_wait(&self) -> u128 {
-        looks(self.report_limit)
+        if self.reports_late.load(Ordering::Relaxed) {
+            0
+        } else {
+            looks(self.context.patience.report)
+        }
     }
 
     /// Waits before another look at reports; false when their time is over. What was too late once
     /// is judged as it stands from then on.
-    pub(super) async fn look_again(&mut self, wait: &mut u128) -> bool {
+    pub(super) async fn look_again(&self, wait: &mut u128) -> bool {
         let Some(left) = wait.checked_sub(1) else {
-            self.report_limit = Duration::ZERO;
+            self.reports_late.store(true, Ordering::Relaxed);
             return false;
         };
         *wait = left;

@@ -254,7 +254,7 @@ async fn delivers_clean_policy(
 
 /// One check-in while policies clash.
 async fn check_in(
-    cohort: &mut Cohort<'_>,
+    cohort: &Cohort<'_>,
     member: &mut Member,
     clash: &mut Clash,
     cases: &mut Vec<Case>,
@@ -292,7 +292,7 @@ async fn check_in(
 /// The check-ins after the clash was ended, and then what is reported: the conflict summary speaks
 /// of all devices at once.
 async fn resolve(
-    cohort: &mut Cohort<'_>,
+    cohort: &Cohort<'_>,
     members: &mut [Member],
     clashes: &[Clash],
     end: (Remedy, BTreeMap<Leaf, Value>),
@@ -310,7 +310,7 @@ async fn resolve(
 }
 
 async fn resolution(
-    cohort: &mut Cohort<'_>,
+    cohort: &Cohort<'_>,
     (member, clash): (&Member, &Clash),
     session: &SessionSeen,
     (remedy, expected): &(Remedy, BTreeMap<Leaf, Value>),

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::ScenarioContext;
 use super::cohort::{Cohort, Reach, entra_policy};
 use super::member::Member;
-use super::reach::{holds, states};
+use super::reach::holds;
 use crate::case::{
     BackupCase, BackupSituation, BackupTimesCase, Case, ChoiceCase, ChoiceSeen, DirectoryCase,
     ForeignUploadCase, MetadataRead, Question, QuietCase,
@@ -97,7 +97,7 @@ impl Watch {
         exchanges.push(read);
         let mut device_state = None;
         if let Some(policy) = policy {
-            let (both, reads) = states(cohort, member, policy).await?;
+            let (both, reads) = cohort.report_after_session(member, policy).await?;
             exchanges.extend_from_slice(&reads);
             [device_state, _] = both;
         }

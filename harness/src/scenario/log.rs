@@ -169,7 +169,9 @@ struct Facts<'f, 'c> {
 struct CallMade {
     what: &'static str,
     expected: EventFacts,
-    correlation: Option<Uuid>,
+    correlation: Uuid,
+    /// Calls of this kind to this device before it, each with its event.
+    before: usize,
     from: UtcMillis,
     to: UtcMillis,
     exchange: ExchangeId,
@@ -183,12 +185,13 @@ impl Facts<'_, '_> {
     ) -> Result<Vec<EventCase>, Error> {
         let updated = self.update(enrolled).await?;
         let accepted = self
-            .rotation("a rotation that was accepted", "Success")
+            .rotation(0, "a rotation that was accepted", "Success")
             .await?;
         self.member.check_in().await?;
         self.member.device.set_online(false);
         let offline = self
             .rotation(
+                1,
                 "a rotation that was listed as failed before the answer",
                 "Failure",
             )
@@ -196,8 +199,10 @@ impl Facts<'_, '_> {
         self.member.device.set_online(true);
         let recovered = self.recover().await?;
         let mut found = vec![updated];
-        for call in [accepted, offline].into_iter().flatten() {
-            found.push(self.managed_event(call).await?);
+        let calls: Vec<CallMade> = [accepted, offline].into_iter().flatten().collect();
+        let ours: Vec<Uuid> = calls.iter().map(|call| call.correlation).collect();
+        for call in calls {
+            found.push(self.managed_event(call, &ours).await?);
         }
         found.push(self.recover_event(recovered).await?);
         // The device goes on as any other.
@@ -209,6 +214,7 @@ impl Facts<'_, '_> {
     /// `None` when the action is not what this result stands for.
     async fn rotation(
         &self,
+        before: usize,
         what: &'static str,
         result: &'static str,
     ) -> Result<Option<CallMade>, Error> {
@@ -230,7 +236,8 @@ impl Facts<'_, '_> {
                 activity: ACTIVITY_ROTATE.to_owned(),
                 result: result.to_owned(),
             },
-            correlation: Some(reply.client_request_id),
+            correlation: reply.client_request_id,
+            before,
             from,
             to: self.cohort.now(),
             exchange: reply.exchange,
@@ -246,7 +253,8 @@ impl Facts<'_, '_> {
         Ok(CallMade {
             what: "a read of the password",
             expected: self.of_directory(format!("{}@muster.test", reader.name()), ACTIVITY_RECOVER),
-            correlation: Some(reply.client_request_id),
+            correlation: reply.client_request_id,
+            before: 0,
             from,
             to: self.cohort.now(),
             exchange: reply.exchange,
@@ -282,22 +290,24 @@ impl Facts<'_, '_> {
         }
     }
 
-    /// The event with the id of the call, or else one of the device.
-    async fn managed_event(&self, call: CallMade) -> Result<EventCase, Error> {
+    /// The event with the id of the call, or else, where the log has ids of its own or none
+    /// (contract 0: open), the one whose place among those of the device is that of the call.
+    async fn managed_event(&self, call: CallMade, ours: &[Uuid]) -> Result<EventCase, Error> {
         let device = self.member.managed.to_string();
         let mut left = looks(self.cohort.audit_limit());
         let (event, log) = loop {
             let (events, log) = events::all_managed(self.cohort, Some(ACTIVITY_ROTATE)).await?;
-            let by_id = |event: &&AuditEvent| event.correlation_id == call.correlation;
+            let by_id = |event: &&AuditEvent| event.correlation_id == Some(call.correlation);
             let by_device = |event: &&AuditEvent| {
-                event.correlation_id.is_none()
+                event.correlation_id.is_none_or(|id| !ours.contains(&id))
                     && event
                         .resources
                         .iter()
                         .any(|resource| resource.resource_id == device)
             };
             let mut found = events.iter().filter(by_id);
-            let event = found.next().or_else(|| events.iter().rfind(by_device));
+            let by_place = || events.iter().filter(by_device).nth(call.before);
+            let event = found.next().or_else(by_place);
             if event.is_some() || left == 0 {
                 break (event.cloned(), log);
             }
@@ -317,13 +327,11 @@ impl Facts<'_, '_> {
     async fn recover_event(&self, call: CallMade) -> Result<EventCase, Error> {
         events::recovers(self.cohort, self.member, 1).await?;
         let (events, log) = events::directory(self.cohort, ACTIVITY_RECOVER).await?;
-        let by_id = |event: &&DirectoryAudit| event.correlation_id == call.correlation;
+        let by_id = |event: &&DirectoryAudit| event.correlation_id == Some(call.correlation);
         let entra = self.member.entra;
-        let event = events.iter().find(by_id).or_else(|| {
-            events
-                .iter()
-                .rfind(|event| event.correlation_id.is_none() && events::names(event, entra))
-        });
+        // The only read of this device.
+        let by_device = || events.iter().rfind(|event| events::names(event, entra));
+        let event = events.iter().find(by_id).or_else(by_device);
         Ok(EventCase {
             between: self.between(call.from, call.to),
             what: call.what,

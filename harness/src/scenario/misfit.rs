@@ -75,7 +75,7 @@ async fn both_builds(
 
 /// The first session, hours of the device's own cycles, two more sessions, then the reads.
 async fn live_with(
-    cohort: &mut Cohort<'_>,
+    cohort: &Cohort<'_>,
     member: &mut Member,
     policy: Uuid,
     kind: MisfitKind,

@@ -39,19 +39,24 @@ struct Reports {
 }
 
 impl Reports {
+    /// The states of a device that had a session.
     async fn read(
         &mut self,
         cohort: &Cohort<'_>,
         member: &Member,
         policy: Uuid,
     ) -> Result<([Option<PolicyState>; 2], Vec<ExchangeId>), Error> {
-        let (both, reads) = states(cohort, member, policy).await?;
+        let (both, reads) = cohort.report_after_session(member, policy).await?;
+        self.note(member, &both, &reads);
+        Ok((both, reads))
+    }
+
+    fn note(&mut self, member: &Member, both: &[Option<PolicyState>; 2], reads: &[ExchangeId]) {
         for state in both.iter().flatten() {
             self.states.push((member.name(), state.clone()));
         }
         self.rows.push((member.name(), both.clone()));
-        self.exchanges.extend_from_slice(&reads);
-        Ok((both, reads))
+        self.exchanges.extend_from_slice(reads);
     }
 }
 
@@ -67,7 +72,8 @@ async fn fleet(
     let pending = cohort
         .device(JoinType::EntraJoined, OsBuild::W11_24H2)
         .await?;
-    reports.read(cohort, &pending, policy).await?;
+    let (both, reads) = states(cohort, &pending, policy).await?;
+    reports.note(&pending, &both, &reads);
     let mut clean = cohort
         .device(JoinType::EntraJoined, OsBuild::W11_24H2)
         .await?;

@@ -42,7 +42,7 @@ struct Setting<'a> {
 
 /// What is to be seen of a device after these sessions.
 async fn look(
-    cohort: &mut Cohort<'_>,
+    cohort: &Cohort<'_>,
     member: &Member,
     setting: &Setting<'_>,
     sessions: &[SessionSeen],

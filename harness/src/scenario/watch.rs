@@ -201,11 +201,12 @@ async fn result_withheld(cohort: &Cohort<'_>) -> Result<WatchedRotation, Error> 
     let mut watch = Watch::ask(cohort, &mut member, WatchKind::ResultWithheld).await?;
     watch.look(cohort, &member, Moment::Accepted).await?;
     watch.exec_session(cohort, &mut member).await?;
+    // Contract 2: at the end of the next session a target may give up, how often soever it asked.
+    if reset_status(&mut member) == Some(E_PENDING) {
+        watch.look(cohort, &member, Moment::Running).await?;
+    }
     for _ in 0..SESSIONS_MAX {
         if reset_status(&mut member) != Some(E_PENDING) {
-            break;
-        }
-        if watch.look(cohort, &member, Moment::Running).await? {
             break;
         }
         watch.later_session(&mut member).await?;

@@ -98,7 +98,7 @@ enum Outcome {
 impl Core {
     pub(crate) fn handle_admin(&mut self, now: UtcMillis, request: &HttpRequest<'_>) -> Step {
         let (ids, id_is_guid) = self.answer_ids(request.client_request_id);
-        if let Some(refusal) = variant::throttled(self, now, request.authorization) {
+        if let Some(refusal) = variant::throttled(self, request.authorization) {
             return Step::Done(respond(now, ids, Err(refusal)));
         }
         let inbound = Inbound {

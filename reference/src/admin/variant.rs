@@ -1,7 +1,6 @@
 //! What legal variants do on the admin plane, where more than one line is needed.
 
 use protocol::JoinType;
-use protocol::time::UtcMillis;
 use uuid::Uuid;
 
 use super::Call;
@@ -19,16 +18,11 @@ const RETRY_S: u32 = 1;
 
 /// One call in some is refused with 429 and has no effect. A caller who is not known gets 401 all
 /// the same.
-pub(super) fn throttled(
-    core: &mut Core,
-    now: UtcMillis,
-    authorization: Option<&str>,
-) -> Option<Refusal> {
+pub(super) fn throttled(core: &mut Core, authorization: Option<&str>) -> Option<Refusal> {
     let after = if core.variant.has(Variant::HttpThrottles) {
         RetryAfter::Seconds(RETRY_S)
     } else if core.variant.has(Variant::HttpThrottlesUntil) {
-        // RFC 9110 10.2.3: a date has no fraction of a second.
-        RetryAfter::At(now.plus_millis(1_000 - now.as_millis().rem_euclid(1_000)))
+        RetryAfter::DateAfter(RETRY_S)
     } else {
         return None;
     };

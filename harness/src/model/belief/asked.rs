@@ -1,6 +1,6 @@
 //! The commands of an answer, sorted by what they are for.
 
-use protocol::laps_csp::{ACTIONS, POLICIES, RESET_PASSWORD};
+use protocol::laps_csp::{RESET_PASSWORD, is_same_node};
 use protocol::syncml::{Command, Container, ContainerKind, Item, Message, Meta, Request, Verb};
 
 use super::{What, is_status_node};
@@ -71,7 +71,7 @@ impl<'a> Asked<'a> {
         for ask in asks(request) {
             let (list, stage) = match ask.verb {
                 _ if is_push_node(ask.loc_uri, provider_id) => (&mut self.set_up, 0),
-                Verb::Exec if ask.loc_uri == RESET_PASSWORD => (&mut self.execs, 2),
+                Verb::Exec if is_same_node(ask.loc_uri, RESET_PASSWORD) => (&mut self.execs, 2),
                 Verb::Get if is_status_node(ask.loc_uri) => (&mut self.status_reads, 3),
                 Verb::Add | Verb::Replace | Verb::Delete | Verb::Get | Verb::Exec => {
                     self.strange.push(format!("{} `{}`", ask.verb, ask.loc_uri));
@@ -129,9 +129,4 @@ fn is_push_node(loc_uri: &str, provider_id: &str) -> bool {
         .or_else(|| loc_uri.strip_prefix("./Vendor/MSFT/DMClient/Provider/"))
         .and_then(|rest| rest.strip_prefix(provider_id));
     below.is_some_and(|rest| rest == "/Push" || rest.starts_with("/Push/"))
-}
-
-/// True for a path below the settings or actions of LAPS.
-pub(super) fn is_laps(loc_uri: &str) -> bool {
-    loc_uri.starts_with(POLICIES) || loc_uri.starts_with(ACTIONS)
 }

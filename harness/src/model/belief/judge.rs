@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use protocol::laps_csp::{Leaf, Value};
+use protocol::laps_csp::{Leaf, Value, is_laps};
 use protocol::syncml::Verb;
 
-use super::asked::{Ask, Asked, is_laps};
+use super::asked::{Ask, Asked};
 use super::{Belief, Expectation, Judgement, Owed, Rotation};
 use crate::model::WrongAnswer;
 
@@ -162,7 +162,7 @@ impl Belief {
 
 fn strange_command(strange: &str) -> WrongAnswer {
     let fact = "only the commands that are due";
-    if strange.contains(protocol::laps_csp::POLICIES) {
+    if strange.contains("/LAPS/Policies") {
         return WrongAnswer::of(ASSIGN, "laps-leaf-unexpected", fact, strange);
     }
     WrongAnswer::common(fact, strange)
