@@ -46,6 +46,7 @@ pub mod run;
 pub mod scenario;
 pub mod schedule;
 pub mod target;
+mod throttle;
 pub mod transcript;
 pub mod usage;
 pub mod verdict;

@@ -59,12 +59,9 @@ struct Push {
 impl Core {
     /// The next push to send.
     pub fn poll_push(&mut self, now: UtcMillis) -> Option<PushRequest> {
-        let id = if self.variant.has(Variant::PushLate) {
-            let now = self.core_time(now);
-            self.variant.release(now, self.pushes.queue.drain(..))?
-        } else {
-            self.pushes.queue.pop_front()?
-        };
+        let now = self.core_time(now);
+        let late = self.variant.release(now);
+        let id = late.or_else(|| self.pushes.queue.pop_front())?;
         let push = self.pushes.unanswered.get(&id)?;
         self.pushes.queued_for.remove(&push.device);
         Some(PushRequest {
@@ -105,7 +102,10 @@ impl Core {
     /// Wakes a device because of a change; a push that already waits to be sent does it too.
     pub(crate) fn wake(&mut self, device: ManagedId) {
         if !self.pushes.queued_for.contains(&device) && !self.faults.on(Fault::AssignNoNotify) {
-            self.push(device, None);
+            let push = self.push(device, None);
+            if push.is_some() && self.variant.has(Variant::PushLate) {
+                self.variant.hold(self.pushes.queue.pop_back());
+            }
         }
     }
 

@@ -129,7 +129,7 @@ pub const VARIANTS: &[VariantRow] = &[
     row!(RotationExpiresEarly, "V-ROTATION-expires-early", "contract 5, open", "fails an action that is open for more than six hours"),
     row!(RotationExpiresLate, "V-ROTATION-expires-late", "contract 8, T_max", "fails an action that is open for seven days"),
     row!(PushTempIsOnline, "V-PUSH-temp-is-online", "contract 3, open", "takes a device that is disconnected for a moment as online"),
-    row!(PushLate, "V-PUSH-late", "contract 8, T_push", "sends pushes 0.4 s late"),
+    row!(PushLate, "V-PUSH-late", "contract 8, T_push", "sends the push for a change 0.4 s after it"),
     row!(DirectoryKeepsOne, "V-DIRECTORY-keeps-one", "contract 4, open", "stores the newest credential of a device alone"),
     row!(DirectoryKeepsFive, "V-DIRECTORY-keeps-five", "contract 4, open", "stores five credentials of a device"),
     row!(DirectoryHybridDespiteSwitch, "V-DIRECTORY-hybrid-despite-switch", "contract 4, tenantSwitch.hybrid", "takes the backups of hybrid joined devices while the tenant's switch is off"),

@@ -6,11 +6,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::directory::{outcome, pause};
-use super::throttle::Repeats;
 use super::url::{encoded, literal};
 use super::{Actor, Call, NoAnswer, Reply, json, nothing};
 use crate::error::Error;
 use crate::ledger::{Ledger, OpId, OpKind};
+use crate::throttle::Repeats;
 
 const DEVICES: &str = "/beta/deviceManagement/managedDevices";
 

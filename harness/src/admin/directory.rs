@@ -6,11 +6,11 @@ use protocol::graph::group::{Group, Member, MemberReference, NewGroup, NewUser, 
 use std::time::Duration;
 use uuid::Uuid;
 
-use super::throttle::Repeats;
 use super::url::{encoded, literal};
 use super::{Actor, Call, NoAnswer, Reply, json, nothing};
 use crate::error::Error;
 use crate::ledger::{Ledger, OpId, OpKind, Outcome};
+use crate::throttle::Repeats;
 
 impl Actor {
     /// `POST /users`.

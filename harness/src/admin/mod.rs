@@ -10,7 +10,6 @@ mod directory;
 mod policy;
 pub mod task;
 mod tenant;
-mod throttle;
 mod url;
 
 use std::sync::Arc;
@@ -24,13 +23,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use self::throttle::Repeats;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::http::{Authority, Failure, Pool, Request, path_of};
 use crate::ledger::Outcome;
 use crate::limits;
 use crate::target::Target;
+use crate::throttle::{self, Repeats};
 use crate::transcript::{Exchange, ExchangeId, Plane, Transcript};
 
 /// Calls in flight at once; further ones wait for a connection.

@@ -6,10 +6,10 @@ use protocol::graph::batch::{BatchRequest, BatchResponse, BatchedRequest};
 use uuid::Uuid;
 
 use super::directory::pause;
-use super::throttle::Repeats;
 use super::{Actor, Call, NoAnswer, Reply, json, nothing};
 use crate::error::Error;
 use crate::ledger::{Ledger, OpId, OpKind, Outcome};
+use crate::throttle::Repeats;
 use crate::transcript::ExchangeId;
 
 /// One rotation of a batch.

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::http::{Answer, Failure, Pools, Request, path_of};
 use crate::limits::HTTP_EXCHANGE;
 use crate::target::Target;
+use crate::throttle::{self, Repeats};
 use crate::transcript::Plane;
 
 /// What our devices accept on the management plane (wire-facts 2.1).
@@ -136,7 +137,7 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Vec<u8>,
 }
 
-/// Sends a set-up call with the token of its actor.
+/// Sends a set-up call with the token of its actor, again while it is refused with 429.
 pub(crate) async fn call(
     pools: &Pools,
     target: &Target,
@@ -147,24 +148,31 @@ pub(crate) async fn call(
         .ok_or_else(|| Failure::NotSent(format!("`{}` is no http URL", call.url)))?;
     let token = target.tokens.get(call.actor).map_or("", String::as_str);
     let authorization = format!("Bearer {token}");
-    // The id only has to be a GUID here: no ledger entry hangs on it.
-    let id = pools.next_request_id().to_string();
-    let json = [
-        ("authorization", authorization.as_str()),
-        ("user-agent", USER_AGENT),
-        ("client-request-id", &id),
-        ("content-type", "application/json"),
-    ];
-    let headers = if call.body.is_empty() {
-        &json[..3]
-    } else {
-        &json[..]
-    };
-    let request = Request {
-        method: call.method,
-        path: path_of(call.url),
-        headers,
-        body: Bytes::from(call.body),
-    };
-    pool.send(request, Duration::from_secs(30)).await
+    let body = Bytes::from(call.body);
+    let mut repeats = Repeats::new();
+    loop {
+        // The id only has to be a GUID here: no ledger entry hangs on it.
+        let id = pools.next_request_id().to_string();
+        let json = [
+            ("authorization", authorization.as_str()),
+            ("user-agent", USER_AGENT),
+            ("client-request-id", &id),
+            ("content-type", "application/json"),
+        ];
+        let headers = if body.is_empty() {
+            &json[..3]
+        } else {
+            &json[..]
+        };
+        let request = Request {
+            method: call.method,
+            path: path_of(call.url),
+            headers,
+            body: body.clone(),
+        };
+        let answer = pool.send(request, Duration::from_secs(30)).await?;
+        if !repeats.again(throttle::pause(&answer)).await {
+            return Ok(answer);
+        }
+    }
 }

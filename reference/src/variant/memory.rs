@@ -28,8 +28,8 @@ pub(crate) struct Memory {
     calls: u64,
     /// Rotations that are to fail, by action.
     doomed: BTreeMap<u64, (UtcMillis, ManagedId)>,
-    /// Pushes held back, with the time at which they go out.
-    held: VecDeque<(PushId, UtcMillis)>,
+    /// Pushes held back, with the time at which they go out once it is known.
+    held: VecDeque<(PushId, Option<UtcMillis>)>,
     /// Rows from before a session that ended just now, and until when they are shown.
     former_rows: BTreeMap<ManagedId, (UtcMillis, BTreeMap<PolicyId, PolicyRow>)>,
 }
@@ -136,15 +136,19 @@ impl Memory {
         late.then(|| now.plus_millis(-LATE_MS))
     }
 
-    /// Holds these pushes back for a while; the one that is to be sent now.
-    pub(crate) fn release(
-        &mut self,
-        now: UtcMillis,
-        queued: impl Iterator<Item = PushId>,
-    ) -> Option<PushId> {
-        let due = now.plus_millis(LATE_MS);
-        self.held.extend(queued.map(|push| (push, due)));
-        let (push, _) = self.held.pop_front_if(|(_, at)| *at <= now)?;
+    /// Contract 8, `T_push`: holds the push for a change back.
+    pub(crate) fn hold(&mut self, push: Option<PushId>) {
+        self.held.extend(push.map(|push| (push, None)));
+    }
+
+    /// The push held back that is to be sent now.
+    pub(crate) fn release(&mut self, now: UtcMillis) -> Option<PushId> {
+        let unknown = self.held.iter_mut().rev().map(|(_, at)| at);
+        for at in unknown.take_while(|at| at.is_none()) {
+            *at = Some(now.plus_millis(LATE_MS));
+        }
+        let due = |(_, at): &mut (PushId, Option<UtcMillis>)| at.is_some_and(|at| at <= now);
+        let (push, _) = self.held.pop_front_if(due)?;
         Some(push)
     }
 

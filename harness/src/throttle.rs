@@ -14,17 +14,17 @@ const PAUSE_DEFAULT: Duration = Duration::from_secs(1);
 
 /// How often a call may still be repeated.
 #[derive(Debug)]
-pub(super) struct Repeats {
+pub(crate) struct Repeats {
     left: u8,
 }
 
 impl Repeats {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { left: REPEATS_MAX }
     }
 
     /// Waits as long as the target asked for; false when the answer is final.
-    pub(super) async fn again(&mut self, pause: Option<Duration>) -> bool {
+    pub(crate) async fn again(&mut self, pause: Option<Duration>) -> bool {
         let Some(pause) = pause.filter(|_| self.left > 0) else {
             return false;
         };
@@ -35,7 +35,7 @@ impl Repeats {
 }
 
 /// How long a refused call has to wait; `None` for every answer but 429 (contract 0).
-pub(super) fn pause(answer: &Answer) -> Option<Duration> {
+pub(crate) fn pause(answer: &Answer) -> Option<Duration> {
     if answer.status != 429 {
         return None;
     }
