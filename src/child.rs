@@ -21,12 +21,14 @@ pub(crate) struct CoreChild {
 }
 
 /// What the child is started with.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct CoreOptions {
     /// Seed of its ids and tokens.
     pub seed: u64,
     /// Name of the fault to switch on.
     pub fault: Option<&'static str>,
+    /// Names of the legal variants to switch on.
+    pub variants: Vec<&'static str>,
     /// Bearer token of its pushes.
     pub push_token: String,
     /// Its clock can be advanced.
@@ -57,6 +59,9 @@ impl CoreChild {
         command.process_group(0);
         if let Some(fault) = options.fault {
             command.args(["--fault", fault]);
+        }
+        for variant in &options.variants {
+            command.args(["--variant", variant]);
         }
         if options.virtual_clock {
             command.arg("--virtual-clock");

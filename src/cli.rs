@@ -29,7 +29,8 @@ pub(crate) enum Command {
     Conform(ConformArgs),
     /// Say what a requirement demands, where it comes from, what judges and what breaks it.
     Explain(ExplainArgs),
-    /// Prove that the suite catches every deliberate defect of the built-in core.
+    /// Prove that the suite catches every deliberate defect of the built-in core, and raises nothing
+    /// against its legal variants.
     Prove(ProveArgs),
     /// Run the built-in reference management core alone.
     Serve(ServeArgs),
@@ -176,9 +177,13 @@ pub(crate) struct ProposeArgs {
 /// Options of `muster prove`.
 #[derive(Args, Debug)]
 pub(crate) struct ProveArgs {
-    /// Prove only with faults and null cores whose name fits this pattern, for example `M-ROT-*`.
+    /// Prove only with faults, variants and null cores whose name fits this pattern, for example
+    /// `M-ROT-*`.
     #[arg(long, value_name = "GLOB")]
     pub only: Option<String>,
+    /// Prove each legal variant with 20 seeds instead of 2.
+    #[arg(long)]
+    pub full: bool,
     /// Cores that run at a time.
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub jobs: u8,

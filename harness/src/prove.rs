@@ -3,10 +3,13 @@
 //!
 //! This crate knows no fault by itself: names, intended requirements and reports come in.
 
+pub mod variant;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use self::variant::VariantRow;
 use crate::dev::DevRow;
 use crate::error::Error;
 use crate::report::{Report, RequirementRow};
@@ -158,6 +161,9 @@ pub struct KillMatrix {
     pub null_cores: Vec<NullRow>,
     /// The faults of our own device.
     pub device_faults: Vec<FaultRow>,
+    /// The legal variants of the right core, in the library's order, and mixes of them.
+    #[serde(default)]
+    pub variants: Vec<VariantRow>,
     /// The sum.
     pub score: Score,
     /// The last member: true when all that was asked for was run.
@@ -323,6 +329,7 @@ impl KillMatrix {
             faults: Vec::new(),
             null_cores: Vec::new(),
             device_faults: Vec::new(),
+            variants: Vec::new(),
             score: Score::default(),
             complete: false,
         }
@@ -366,6 +373,7 @@ impl KillMatrix {
                 "null core {id}: exit code {code}, passed: {passed}"
             ));
         }
+        defects.extend(self.variants.iter().filter_map(VariantRow::defect));
         defects
     }
 

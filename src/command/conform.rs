@@ -90,6 +90,7 @@ async fn carry(
                 push_token: arguments.push_token.clone(),
                 virtual_clock: true,
                 null: None,
+                variants: Vec::new(),
             })
             .await?;
             (Some(core), target)

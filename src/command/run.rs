@@ -146,6 +146,7 @@ fn core_options(arguments: &RunArgs) -> CoreOptions {
         push_token: arguments.push_token.clone(),
         virtual_clock: false,
         null: None,
+        variants: Vec::new(),
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) async fn judged(
         push_token: push_token.clone(),
         virtual_clock: true,
         null: null.map(Null::as_str),
+        variants: Vec::new(),
     })
     .await?;
     let options = ConformOptions {
@@ -71,6 +72,7 @@ pub(super) async fn loaded(seed: u64, fault: &'static str) -> Result<Report, Err
         push_token: push_token.clone(),
         virtual_clock: false,
         null: None,
+        variants: Vec::new(),
     })
     .await?;
     let options = RunOptions {

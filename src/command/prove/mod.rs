@@ -1,10 +1,11 @@
-//! `muster prove`: the suite against the right core, against every fault of the library and against
-//! null cores.
+//! `muster prove`: the suite against the right core and its legal variants, against every fault of
+//! the library and against null cores.
 
 mod cores;
 mod file;
 mod plan;
 mod table;
+mod variants;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -71,6 +72,7 @@ async fn run(plan: Plan) -> KillMatrix {
     matrix.faults = faults(&plan, &places).await;
     matrix.null_cores = nulls(&plan, &places).await;
     matrix.device_faults = device_faults(&plan).await;
+    matrix.variants = variants::prove(plan.legal, &places).await;
     matrix.conclude();
     matrix
 }

@@ -7,6 +7,7 @@ use harness::error::Error;
 use harness::verdict::Level;
 
 use super::super::conform::all_faults;
+use super::variants::{self, Legal};
 use crate::cli::ProveArgs;
 use crate::serve::null::Null;
 
@@ -24,6 +25,7 @@ pub(super) struct Plan {
     /// Faults with the level of their requirement.
     pub(super) faults: Vec<Job>,
     pub(super) nulls: Vec<Null>,
+    pub(super) legal: Vec<Legal>,
     /// Faults of our own device with the level of their requirement.
     pub(super) device: Vec<(&'static DeviceFaultRow, Level)>,
 }
@@ -70,10 +72,12 @@ impl Plan {
             seed: arguments.seed,
             faults,
             nulls: nulls.collect(),
+            legal: variants::wanted(arguments),
             device,
         };
-        if plan.faults.is_empty() && plan.nulls.is_empty() && plan.device.is_empty() {
-            let text = "no fault and no null core fits --only".to_owned();
+        let nothing = plan.faults.is_empty() && plan.nulls.is_empty() && plan.device.is_empty();
+        if nothing && plan.legal.is_empty() {
+            let text = "no fault, no variant and no null core fits --only".to_owned();
             return Err(Error::SetUp(text));
         }
         Ok(plan)

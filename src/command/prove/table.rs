@@ -56,6 +56,12 @@ pub(super) fn conclude(matrix: &KillMatrix) -> ExitCode {
         device.count(),
         matrix.device_faults.len()
     ));
+    let clean = matrix.variants.iter().filter(|row| row.is_clean());
+    say(&format!(
+        "nothing raised against {} of {} legal variants",
+        clean.count(),
+        matrix.variants.len()
+    ));
     let defects = matrix.defects();
     for defect in &defects {
         say(&format!("  - {defect}"));
