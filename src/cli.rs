@@ -138,6 +138,9 @@ pub(crate) struct ConformArgs {
     /// Switch on one deliberate defect of the built-in core.
     #[arg(long, value_name = "NAME", value_parser = fault, conflicts_with = "target_json")]
     pub fault: Option<Fault>,
+    /// Switch on one legal variant of the built-in core, see `muster variants`; may be repeated.
+    #[arg(long, value_name = "NAME", value_parser = variant, conflicts_with = "target_json")]
+    pub variant: Vec<Variant>,
     /// Bearer token that the target sends with its pushes.
     #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
     pub push_token: String,
@@ -184,6 +187,9 @@ pub(crate) struct ProveArgs {
     /// Prove each legal variant with 20 seeds instead of 2.
     #[arg(long)]
     pub full: bool,
+    /// Seeds of each legal variant [default: 2, with --full 20].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub seeds: Option<u16>,
     /// Cores that run at a time.
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub jobs: u8,

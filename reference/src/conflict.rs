@@ -113,9 +113,6 @@ pub(crate) fn evaluate(
     if variants.has(Variant::UnassignKeeps) {
         writes.retain(|write| write.value.is_some());
     }
-    if variants.has(Variant::SyncWriteOrder) {
-        writes.reverse();
-    }
     Evaluation {
         writes,
         prospects: settings

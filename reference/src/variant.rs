@@ -17,6 +17,8 @@ mod syncml;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use rand::{RngCore, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
@@ -108,7 +110,7 @@ pub const VARIANTS: &[VariantRow] = &[
     row!(HttpThrottlesUntil, "V-HTTP-throttles-until", "RFC 9110 10.2.3", "refuses one admin call in 20 with 429 and names the time of the repetition as a date"),
     row!(JsonExtraMembers, "V-JSON-extra-members", "contract 0, open", "adds members that nobody asked for to every object of every answer"),
     row!(JsonOtherForm, "V-JSON-other-form", "RFC 8259 2, 4 and 7", "writes members in another order, with white space, and escapes what need not be escaped"),
-    row!(JsonLongTimes, "V-JSON-long-times", "contract 0, times", "writes every time with seven digits behind the second"),
+    row!(JsonLongTimes, "V-JSON-long-times", "contract 0, times", "writes seven digits behind the second even where all are zero"),
     row!(ErrorOtherWords, "V-ERROR-other-words", "contract 0, errors", "explains refusals in other words"),
     row!(PageThree, "V-PAGE-three", "contract 0, open", "puts three elements on a page unless asked for another number"),
     row!(ListReversed, "V-LIST-reversed", "contract 0, open", "turns lists around whose order nobody asked for"),
@@ -169,6 +171,13 @@ impl Variant {
 /// Two variants that contradict each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contradiction(pub &'static str, pub &'static str);
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(one, other) = self;
+        write!(f, "`{one}` and `{other}` contradict each other")
+    }
+}
 
 /// A set of variants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use harness::error::Error;
 use harness::profile::Terms;
 use harness::report::folder::ReportFolder;
 use harness::run::{Origin, Outcome};
-use reference::{CONFORM_FAULTS, FAULTS, Fault, FaultRow};
+use reference::{CONFORM_FAULTS, FAULTS, Fault, FaultRow, Variant, Variants};
 use tokio::sync::watch;
 
 use super::run::{nothing, publish, target_of_file, under_signals};
@@ -90,7 +90,7 @@ async fn carry(
                 push_token: arguments.push_token.clone(),
                 virtual_clock: true,
                 null: None,
-                variants: Vec::new(),
+                variants: variants(&arguments.variant)?,
             })
             .await?;
             (Some(core), target)
@@ -117,6 +117,13 @@ async fn carry(
         core.stop().await;
     }
     Ok(outcome)
+}
+
+/// The names of variants that do not contradict each other.
+fn variants(wanted: &[Variant]) -> Result<Vec<&'static str>, Error> {
+    let set =
+        Variants::of(wanted).map_err(|contradiction| Error::SetUp(contradiction.to_string()))?;
+    Ok(set.names())
 }
 
 /// Every fault of the library.

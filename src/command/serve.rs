@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use protocol::enrollment::{PollSchedule, Retries};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
-use reference::{Config, Contradiction, Urls, Variants};
+use reference::{Config, Urls, Variants};
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -88,8 +88,7 @@ fn variants(arguments: &ServeArgs) -> Result<Variants, String> {
         complain(&format!("chaos {seed}: {}", drawn.names().join(" ")));
         return Ok(drawn);
     }
-    Variants::of(&arguments.variant)
-        .map_err(|Contradiction(one, other)| format!("`{one}` and `{other}` contradict each other"))
+    Variants::of(&arguments.variant).map_err(|contradiction| contradiction.to_string())
 }
 
 fn print(description: &Description, json: bool) -> Result<(), String> {

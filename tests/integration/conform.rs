@@ -143,6 +143,27 @@ fn faults_die_and_null_cores_pass_nothing() {
 }
 
 #[test]
+fn nothing_is_raised_against_legal_variants() {
+    let _fleet = one_fleet_at_a_time();
+    let folder = Folder::new("variants");
+    let out = folder.join("out");
+    let only = ["prove", "--only", "V-*", "--seeds", "1", "--jobs", "4"];
+    let (text, code) = run(&[&only[..], &["--report", &out]].concat());
+    assert_eq!(code, Some(0), "{text}");
+    let bytes = fs::read(folder.path().join("out/kill-matrix.json")).unwrap();
+    let matrix: Value = serde_json::from_slice(&bytes).unwrap();
+    let rows = matrix["variants"].as_array().unwrap();
+    let (listed, _) = run(&["variants"]);
+    // Each alone, and one mix for the seed.
+    assert_eq!(rows.len(), listed.lines().count() + 1);
+    for row in rows {
+        assert_eq!(row["exit_code"], 0, "{row}");
+        assert_eq!(row["seeds"], serde_json::json!([1]), "{row}");
+        assert!(row["violations"].as_array().unwrap().is_empty(), "{row}");
+    }
+}
+
+#[test]
 fn a_requirement_is_explained_with_what_judges_and_breaks_it() {
     let (text, code) = run(&["explain", "REQ-ROTATE-003"]);
     assert_eq!(code, Some(0));

@@ -2,13 +2,12 @@
 //! handle them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use emulator::{DeviceSpec, OsBuild};
 use protocol::JoinType;
 use protocol::graph::action::{DeviceActionResult, ROTATE_LOCAL_ADMIN_PASSWORD};
-use protocol::graph::report::PolicyState;
 use protocol::laps_csp::{Leaf, Value};
 use protocol::time::UtcMillis;
 use uuid::Uuid;
@@ -17,10 +16,7 @@ use super::ScenarioContext;
 use super::member::{Member, writes};
 use super::shown::shows_password;
 use crate::admin::Actor;
-use crate::case::{
-    ActionSeen, Case, DeliveryCase, ExplicitRead, MetadataRead, PolicyReport, PolicyRole,
-    RotationCase,
-};
+use crate::case::{ActionSeen, Case, DeliveryCase, ExplicitRead, MetadataRead, RotationCase};
 use crate::error::Error;
 use crate::lab::{LabDevice, SessionSeen};
 use crate::ledger::Ledger;
@@ -40,7 +36,7 @@ pub(super) struct Cohort<'a> {
     pub(super) group: Uuid,
     policies: Vec<(Uuid, String)>,
     /// States took too long once.
-    reports_late: AtomicBool,
+    pub(super) reports_late: AtomicBool,
 }
 
 /// Whether the target can wake a device at the time of a request.
@@ -271,70 +267,6 @@ impl<'a> Cohort<'a> {
         Ok(())
     }
 
-    /// What the target says of policies on a device, as soon as every state is the one wanted, or
-    /// when the time for reports is over.
-    pub(super) async fn reports(
-        &self,
-        member: &Member,
-        policies: &[(PolicyRole, Uuid)],
-        wanted: &PolicyState,
-    ) -> Result<(Vec<PolicyReport>, Vec<ExchangeId>), Error> {
-        let mut wait = self.report_wait();
-        loop {
-            let (reports, exchanges) = self.reports_now(member, policies).await?;
-            let right = reports.iter().all(|report| is_reported(report, wanted));
-            if right || !self.look_again(&mut wait).await {
-                return Ok((reports, exchanges));
-            }
-        }
-    }
-
-    /// What the target says of a policy on a device that had a session, as soon as it says more
-    /// than that it does not know, or when the time for reports is over.
-    pub(super) async fn report_after_session(
-        &self,
-        member: &Member,
-        policy: Uuid,
-    ) -> Result<([Option<PolicyState>; 2], Vec<ExchangeId>), Error> {
-        let mut wait = self.report_wait();
-        loop {
-            let (reports, exchanges) = self
-                .reports_now(member, &[(PolicyRole::Original, policy)])
-                .await?;
-            let report = reports.into_iter().next();
-            let both = report.map_or([None, None], |it| [it.on_device, it.of_policy]);
-            let known = |state: &Option<PolicyState>| {
-                state
-                    .as_ref()
-                    .is_some_and(|state| *state != PolicyState::Unknown)
-            };
-            if both.iter().all(known) || !self.look_again(&mut wait).await {
-                return Ok((both, exchanges));
-            }
-        }
-    }
-
-    /// How often reports are still to be looked at.
-    pub(super) fn report_wait(&self) -> u128 {
-        if self.reports_late.load(Ordering::Relaxed) {
-            0
-        } else {
-            looks(self.context.patience.report)
-        }
-    }
-
-    /// Waits before another look at reports; false when their time is over. What was too late once
-    /// is judged as it stands from then on.
-    pub(super) async fn look_again(&self, wait: &mut u128) -> bool {
-        let Some(left) = wait.checked_sub(1) else {
-            self.reports_late.store(true, Ordering::Relaxed);
-            return false;
-        };
-        *wait = left;
-        tokio::time::sleep(limits::POLL_INTERVAL).await;
-        true
-    }
-
     /// The group.
     pub(super) const fn group(&self) -> Uuid {
         self.group
@@ -353,37 +285,6 @@ impl<'a> Cohort<'a> {
     /// How long an event may take to be readable.
     pub(super) fn audit_limit(&self) -> Duration {
         self.context.patience.audit
-    }
-
-    /// What the target says of policies on a device at this moment.
-    pub(super) async fn reports_now(
-        &self,
-        member: &Member,
-        policies: &[(PolicyRole, Uuid)],
-    ) -> Result<(Vec<PolicyReport>, Vec<ExchangeId>), Error> {
-        let states = self.admin.device_states(member.managed).await?;
-        let mut exchanges = vec![states.exchange];
-        let states = states.require("GET .../deviceConfigurationStates")?;
-        let mut reports = Vec::new();
-        for &(role, policy) in policies {
-            let statuses = self.admin.policy_statuses(policy).await?;
-            exchanges.push(statuses.exchange);
-            let of_policy = statuses
-                .require("GET .../deviceStatuses")?
-                .into_iter()
-                .find(|status| status.device_id == member.managed)
-                .map(|status| status.status);
-            let on_device = states
-                .iter()
-                .find(|state| state.id == policy)
-                .map(|state| state.state.clone());
-            reports.push(PolicyReport {
-                role,
-                on_device,
-                of_policy,
-            });
-        }
-        Ok((reports, exchanges))
     }
 
     /// The first session of a device whose policy is assigned, as a case of delivery.
@@ -596,10 +497,6 @@ impl<'a> Cohort<'a> {
             .collect();
         Ok((rows, exchange))
     }
-}
-
-fn is_reported(report: &PolicyReport, wanted: &PolicyState) -> bool {
-    report.on_device.as_ref() == Some(wanted) && report.of_policy.as_ref() == Some(wanted)
 }
 
 /// How often a wait of this length looks.

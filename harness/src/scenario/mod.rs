@@ -27,6 +27,7 @@ mod schedule;
 mod select;
 mod several;
 mod shown;
+mod states;
 mod steady;
 mod together;
 mod unmanaged;

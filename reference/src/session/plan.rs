@@ -13,6 +13,7 @@ use crate::defect::PlannedWrite;
 use crate::enrollment::PROVIDER_ID;
 use crate::fault::Fault;
 use crate::state::{ActionKind, ActionState, ManagedDevice, ManagedId};
+use crate::variant::Variant;
 
 impl Core {
     /// Adds the commands that go out now.
@@ -123,6 +124,9 @@ impl Core {
                 .cloned()
                 .map(PlannedWrite::from)
                 .collect();
+            if self.variant.has(Variant::SyncWriteOrder) {
+                writes.reverse();
+            }
             session.evaluation = Some(Box::new(evaluation));
         }
         self.spoil_writes(id, &mut writes);

@@ -16,4 +16,5 @@ mod policy;
 mod rotation;
 mod script;
 mod sessions;
+mod variants;
 mod world;

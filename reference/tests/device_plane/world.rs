@@ -13,7 +13,7 @@ use protocol::laps_csp::{Leaf, Value as LeafValue};
 use protocol::time::UtcMillis;
 use reference::{
     CertificateAuthority, CertificateError, Config, Core, Fault, HttpRequest, HttpResponse,
-    IssueRequest, Plane, PushAnswer, RightsSet, Step, Urls, Variants,
+    IssueRequest, Plane, PushAnswer, RightsSet, Step, Urls, Variant, Variants,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -63,14 +63,19 @@ impl CertificateAuthority for Issuer {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self::with(None)
+        Self::with(None, Variants::NONE)
     }
 
     pub(crate) fn faulty(fault: Fault) -> Self {
-        Self::with(Some(fault))
+        Self::with(Some(fault), Variants::NONE)
     }
 
-    fn with(fault: Option<Fault>) -> Self {
+    /// With one legal variant.
+    pub(crate) fn varied(variant: Variant) -> Self {
+        Self::with(None, Variants::of(&[variant]).unwrap())
+    }
+
+    fn with(fault: Option<Fault>, variants: Variants) -> Self {
         let url = |plane: &str| format!("http://127.0.0.1:8080/{plane}");
         let config = Config {
             seed: 7,
@@ -85,7 +90,7 @@ impl World {
             virtual_clock: true,
             rights_set: RightsSet::default(),
             poll: PollSchedule::DEFAULT,
-            variants: Variants::NONE,
+            variants,
             fault,
         };
         let core = Core::new(config, Arc::new(Issuer));

@@ -37,7 +37,8 @@ pub(super) struct Legal {
 
 /// The variants whose name fits, each with its seeds, and one mix a seed.
 pub(super) fn wanted(arguments: &ProveArgs) -> Vec<Legal> {
-    let count = if arguments.full { SEEDS_FULL } else { SEEDS };
+    let usual = if arguments.full { SEEDS_FULL } else { SEEDS };
+    let count = arguments.seeds.map_or(usual, u64::from);
     let seeds: Vec<u64> = (0..count)
         .map(|place| arguments.seed.wrapping_add(place))
         .collect();

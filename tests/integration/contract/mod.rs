@@ -32,3 +32,4 @@ mod removal;
 mod repeats;
 mod rotation;
 mod rotation_refused;
+mod variants;
