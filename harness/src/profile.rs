@@ -114,8 +114,8 @@ impl Terms {
         })
     }
 
-    /// The terms of a legal variant of the built-in core: as quick as that, and with every property
-    /// to be inferred.
+    /// The terms of a legal variant of the built-in core: with every property to be inferred, and as
+    /// quick as that but for the life of an action, which one variant stretches as far as it goes.
     ///
     /// # Errors
     /// Those of [`Terms::built_in`].
@@ -123,6 +123,8 @@ impl Terms {
         let mut terms = Self::built_in()?;
         terms.profile.name = "variant".to_owned();
         terms.profile.properties = Declarations::default();
+        let max = limits::longest(Param::Max);
+        terms.profile.limits.set(Param::Max, max);
         Ok(terms)
     }
 
@@ -400,9 +402,12 @@ mod tests {
     }
 
     #[test]
-    fn a_variant_declares_no_property_and_has_the_limits_of_the_core() {
+    fn a_variant_declares_no_property_and_is_as_quick_as_the_core() {
         let (terms, variant) = (Terms::built_in().unwrap(), Terms::variant().unwrap());
-        assert_eq!(variant.profile.limits, terms.profile.limits);
+        let max = variant.profile.limits.max;
+        assert_eq!(max, Duration::from_secs(7 * 86_400));
+        let core = terms.profile.limits;
+        assert_eq!(variant.profile.limits, Limits { max, ..core });
         assert_eq!(variant.profile.properties, Declarations::default());
     }
 

@@ -23,6 +23,7 @@ pub(crate) fn conform(arguments: ConformArgs) -> ExitCode {
         profile: arguments.profile.as_deref(),
         expectations: arguments.expectations.as_deref(),
         target: arguments.target_json.as_deref(),
+        variants: &arguments.variant,
     };
     let terms = match from.read() {
         Ok(terms) => terms,

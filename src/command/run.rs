@@ -31,6 +31,7 @@ pub(crate) fn run(arguments: RunArgs) -> ExitCode {
         profile: arguments.profile.as_deref(),
         expectations: arguments.expectations.as_deref(),
         target: arguments.target_json.as_deref(),
+        variants: &[],
     };
     let terms = match from.read() {
         Ok(terms) => terms,

@@ -10,6 +10,7 @@ use harness::error::Error;
 use harness::exit;
 use harness::expectations::{Date, Expectations};
 use harness::profile::{Profile, Terms};
+use reference::Variant;
 
 use super::{SET_UP, complain};
 
@@ -46,6 +47,8 @@ pub(super) struct TermsFrom<'a> {
     pub expectations: Option<&'a Path>,
     /// `--target-json`: what is not built in declares nothing unless a profile does.
     pub target: Option<&'a Path>,
+    /// Legal variants of the built-in core.
+    pub variants: &'a [Variant],
 }
 
 impl TermsFrom<'_> {
@@ -60,6 +63,7 @@ impl TermsFrom<'_> {
                 }
             }
             (None, Some(_)) => Terms::undeclared(),
+            (None, None) if !self.variants.is_empty() => Terms::variant()?,
             (None, None) => Terms::built_in()?,
         };
         terms.expectations = self.expectations.map(expectations).transpose()?;
