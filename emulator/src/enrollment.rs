@@ -124,7 +124,7 @@ pub(crate) struct Enrolling {
     step: Step,
     /// False while the request of the step is out, or a server asked to wait.
     pub(crate) ready: bool,
-    messages: u64,
+    messages: u32,
     waits: u8,
 }
 
@@ -175,7 +175,7 @@ const WAITS_MAX: u8 = 5;
 const WAIT_DEFAULT_S: u32 = 30;
 
 impl Enrolling {
-    pub(crate) const fn new(grant: EnrollmentGrant, messages: u64) -> Self {
+    pub(crate) const fn new(grant: EnrollmentGrant, messages: u32) -> Self {
         Self {
             grant,
             step: Step::Discover,
@@ -186,7 +186,7 @@ impl Enrolling {
     }
 
     /// Messages sent so far; the next enrolment goes on from there.
-    pub(crate) const fn messages(&self) -> u64 {
+    pub(crate) const fn messages(&self) -> u32 {
         self.messages
     }
 
@@ -215,7 +215,7 @@ impl Enrolling {
         if !self.ready {
             return None;
         }
-        let message_id = message_id(identity, self.messages);
+        let message_id = message_id(identity, u64::from(self.messages));
         let (endpoint, url, body) = match &self.step {
             Step::Discover => {
                 let url = self.grant.discovery_url.clone();
@@ -244,7 +244,7 @@ impl Enrolling {
                 (Endpoint::Enrollment, url, request.encode())
             }
         };
-        self.messages += 1;
+        self.messages = self.messages.saturating_add(1);
         self.ready = false;
         Some(Transmit {
             endpoint,

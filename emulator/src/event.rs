@@ -182,6 +182,10 @@ impl Events {
         self.queue.push_back(event);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.queue.pop_front();
         if self.queue.is_empty() {

@@ -61,6 +61,7 @@ impl DeviceSpec {
         os: OsBuild,
     ) -> Self {
         let mut rng = stream(seed, index, Purpose::Identity, 0);
+        // The first draw: see `DeviceId::derive`.
         let device_id = DeviceId(rng.random());
         let entra = uuid::Builder::from_random_bytes(rng.random()).into_uuid();
         let hardware_id = HardwareId(rng.random());
@@ -229,12 +230,28 @@ impl fmt::Display for OsBuild {
 pub struct DeviceId([u8; 16]);
 
 impl DeviceId {
+    /// The id that [`DeviceSpec::derive`] gives the device, without the rest of it.
+    #[must_use]
+    pub fn derive(seed: u64, index: u64) -> Self {
+        Self(stream(seed, index, Purpose::Identity, 0).random())
+    }
+
+    /// Appends the 32 digits.
+    pub fn write(self, out: &mut Vec<u8>) {
+        for byte in self.0 {
+            let digit = |half: u8| HEX.get(usize::from(half)).copied().unwrap_or(b'0');
+            out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+
     /// The id with these bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 }
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 impl fmt::Display for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -278,8 +295,15 @@ impl fmt::Display for MachineSid {
     }
 }
 
+/// What a device says of itself at the start of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Introduction {
+    pub(crate) device_id: DeviceId,
+    pub(crate) login_status: LoginStatus,
+}
+
 /// What a device keeps of its [`DeviceSpec`]: the same facts without spare capacity.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) index: u64,
     pub(crate) seed: u64,
@@ -301,6 +325,13 @@ impl Identity {
     /// Whether the device has this deliberate defect.
     pub(crate) fn has(&self, fault: DeviceFault) -> bool {
         self.fault == Some(fault)
+    }
+
+    pub(crate) const fn introduction(&self) -> Introduction {
+        Introduction {
+            device_id: self.device_id,
+            login_status: self.login_status,
+        }
     }
 
     /// Splits a specification into what never changes and the accounts, which do.

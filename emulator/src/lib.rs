@@ -11,6 +11,7 @@
 //! | [`Device::key_request`], [`Device::provide_request`] | key and certificate request |
 //! | [`Device::handle_push`] | a push |
 //! | [`Device::poll_event`] | what happened |
+//! | [`Device::rest`], [`Rested::wake`] | a compact form between sessions |
 //!
 //! | module | holds |
 //! |---|---|
@@ -22,6 +23,7 @@
 //! | `fault` | deliberate defects, off unless asked for |
 //! | `timers`, `connectivity`, `event`, `transmit` | what their names say |
 //! | `device` | the whole of it |
+//! | `rest` | what a fleet keeps of a device between sessions |
 
 mod connectivity;
 mod csp;
@@ -32,6 +34,7 @@ mod fault;
 mod identity;
 mod laps;
 mod random;
+mod rest;
 mod session;
 mod timers;
 mod transmit;
@@ -53,4 +56,5 @@ pub use laps::password::generate_password;
 pub use laps::policy::{
     AutomaticAccount, AutomaticTarget, BackupDirectory, EffectivePolicy, PolicySource,
 };
+pub use rest::{Common, Commons, Opening, Rested};
 pub use transmit::{Endpoint, Failure, Method, Response, Transmit};

@@ -44,7 +44,7 @@ impl Timer {
 }
 
 /// The table; a slot that holds [`UNSET`] is not armed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Timers {
     slots: [UtcMillis; Timer::ALL.len()],
 }
@@ -57,6 +57,11 @@ impl Timers {
         Self {
             slots: [UNSET; Timer::ALL.len()],
         }
+    }
+
+    /// What a timer is set to; `i64::MAX` milliseconds when it is not armed.
+    pub(crate) const fn raw(&self, timer: Timer) -> UtcMillis {
+        self.slots[timer.slot()]
     }
 
     /// Arms a timer, whatever it was set to.

@@ -6,7 +6,7 @@ use protocol::syncml::{StatusCode, Verb};
 
 use crate::csp::path::{DEV_INFO, Node, PathError, escape, is_laps, resolve};
 use crate::fault::{DeviceFault, takes};
-use crate::identity::Identity;
+use crate::identity::{DeviceId, Identity};
 use crate::laps::policy::Settings;
 
 /// The values that a server can change.
@@ -19,7 +19,7 @@ pub(crate) struct Tree {
 }
 
 /// The push node.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Push {
     pub(crate) pfn: Option<Box<str>>,
 }
@@ -142,7 +142,7 @@ impl Tree {
             }
             Node::ResetPasswordStatus => return Ok(Done::ReadResetStatus),
             Node::DevInfo => ("node", DEV_INFO.join("/")),
-            Node::DevInfoLeaf(place) => ("chr", dev_info(place, identity)),
+            Node::DevInfoLeaf(place) => ("chr", dev_info(place, identity.device_id)),
             Node::DevDetail => ("node", "SwV".to_owned()),
             Node::SoftwareVersion => ("chr", identity.os.to_string()),
             Node::DmClient => ("node", "Provider".to_owned()),
@@ -357,9 +357,9 @@ fn execute(node: Node, identity: &Identity) -> Result<Done, Refusal> {
 }
 
 /// The value of a leaf of `DevInfo`.
-pub(crate) fn dev_info(place: usize, identity: &Identity) -> String {
+pub(crate) fn dev_info(place: usize, device_id: DeviceId) -> String {
     match place {
-        0 => identity.device_id.to_string(),
+        0 => device_id.to_string(),
         1 => "Muster".to_owned(),
         2 => "Emulated Desktop".to_owned(),
         3 => "1.3".to_owned(),

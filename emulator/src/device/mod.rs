@@ -35,9 +35,9 @@ pub struct Device {
     pub(crate) laps: Laps,
     pub(crate) timers: Timers,
     pub(crate) events: Events,
-    schedule: Option<Box<ConnectivitySchedule>>,
-    enrollment_messages: u64,
-    pub(crate) next_session_id: u32,
+    pub(crate) schedule: Option<Box<ConnectivitySchedule>>,
+    pub(crate) enrollment_messages: u32,
+    pub(crate) next_session_id: u16,
     pub(crate) connectivity: Connectivity,
     pub(crate) outstanding: Option<Outstanding>,
     /// The session to open when the present one is over, or when the session timer is due.

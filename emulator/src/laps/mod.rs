@@ -11,6 +11,7 @@ mod defect;
 pub(crate) mod directory;
 pub(crate) mod password;
 pub(crate) mod policy;
+mod rest;
 
 use protocol::secret::Secret;
 use protocol::time::UtcMillis;
@@ -21,6 +22,7 @@ use crate::identity::Identity;
 use account::{Account, AccountSummary, AccountView};
 use directory::ActiveDirectoryRecord;
 use policy::EffectivePolicy;
+pub(crate) use rest::AtRest;
 
 /// What the engine stands on during one call.
 #[derive(Debug)]

@@ -18,8 +18,12 @@ use crate::transmit::{Endpoint, MANAGEMENT_AGENT, Method, Response, Transmit};
 
 /// What a device adds to the management URL (MS-MDM 2.1).
 const MANAGEMENT_QUERY: &str = "mode=Maintenance&Platform=WoA";
-/// Session ids stay below this, so that they fit the four bytes they may have.
-const SESSION_ID_END: u32 = 65_536;
+
+/// The URL that messages go to, for the address in the enrolment.
+pub(crate) fn request_url(address: &str) -> String {
+    let separator = if address.contains('?') { '&' } else { '?' };
+    format!("{address}{separator}{MANAGEMENT_QUERY}")
+}
 
 impl Device {
     /// Opens a session, or remembers the wish while one is open. An offline device and one that is
@@ -37,10 +41,15 @@ impl Device {
     }
 
     fn open_session(&mut self, cause: SessionCause) {
-        let id = self.next_session_id;
-        self.next_session_id = (id + 1) % SESSION_ID_END;
+        // A session id may have four bytes: it starts again at 0 after 65,535.
+        let id = u32::from(self.next_session_id);
+        self.next_session_id = self.next_session_id.wrapping_add(1);
         let purpose = self.session_purpose();
-        let mut session = Session::new(id, cause, package_one(&self.identity, cause, purpose));
+        let mut session = Session::new(
+            id,
+            cause,
+            package_one(self.identity.introduction(), cause, purpose),
+        );
         session.reports_unenrollment = purpose == Purpose::Unenroll;
         self.session = Some(Box::new(session));
         self.events.push(Event::SessionStarted {
@@ -64,13 +73,12 @@ impl Device {
         let session = self.session.as_deref_mut()?;
         let source = self.identity.device_id.to_string();
         let body = session.take_message(&source, enrollment, reset_status)?;
-        let address = &enrollment.management_url;
-        let separator = if address.contains('?') { '&' } else { '?' };
+        let url = request_url(&enrollment.management_url);
         self.outstanding = Some(Outstanding::Management);
         Some(Transmit {
             endpoint: Endpoint::Management,
             method: Method::Post,
-            url: format!("{address}{separator}{MANAGEMENT_QUERY}"),
+            url,
             content_type: CONTENT_TYPE,
             body,
             idempotency_key: None,
@@ -136,8 +144,8 @@ impl Device {
             channel_uri: &enrollment.channel_uri,
         };
         let purpose = self.session_purpose();
-        let (identity, cause) = (&self.identity, session.cause);
-        let package = || package_one(identity, cause, purpose);
+        let (introduction, cause) = (self.identity.introduction(), session.cause);
+        let package = || package_one(introduction, cause, purpose);
         session.receive(&message, &mut self.tree, around, package)
     }
 

@@ -7,7 +7,7 @@ use protocol::syncml::{Alert, AlertCode, Command, Data, Item, Meta, Request, Tex
 use crate::csp::path::DEV_INFO;
 use crate::csp::tree::dev_info;
 use crate::event::SessionCause;
-use crate::identity::Identity;
+use crate::identity::Introduction;
 
 /// What the first message says beside the session's cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) enum Purpose {
 
 /// Session alert, login status, `DevInfo`, and the unenrolment where there is one.
 pub(crate) fn package_one(
-    identity: &Identity,
+    introduction: Introduction,
     cause: SessionCause,
     purpose: Purpose,
 ) -> Vec<Command<'static>> {
@@ -29,7 +29,10 @@ pub(crate) fn package_one(
         SessionCause::Schedule | SessionCause::User => AlertCode::CLIENT_INITIATED,
     };
     let dev_info = DEV_INFO.iter().enumerate().map(|(place, name)| {
-        Item::source_text(format!("./DevInfo/{name}"), dev_info(place, identity))
+        Item::source_text(
+            format!("./DevInfo/{name}"),
+            dev_info(place, introduction.device_id),
+        )
     });
     let mut commands = vec![
         alert(Cow::Borrowed("2"), code),
@@ -37,7 +40,7 @@ pub(crate) fn package_one(
             Cow::Borrowed("3"),
             AlertCode::CLIENT_EVENT,
             LOGIN_STATUS,
-            identity.login_status.as_str(),
+            introduction.login_status.as_str(),
         ),
         Command::Request(Request {
             verb: Verb::Replace,

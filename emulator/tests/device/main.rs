@@ -6,5 +6,6 @@ mod csp;
 mod enrolment;
 mod generator;
 mod laps;
+mod rest;
 mod rig;
 mod sessions;
