@@ -236,12 +236,15 @@ impl DeviceId {
         Self(stream(seed, index, Purpose::Identity, 0).random())
     }
 
-    /// Appends the 32 digits.
-    pub fn write(self, out: &mut Vec<u8>) {
-        for byte in self.0 {
+    /// The 32 digits.
+    #[must_use]
+    pub fn text(self) -> [u8; 32] {
+        let mut text = [0; 32];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
             let digit = |half: u8| HEX.get(usize::from(half)).copied().unwrap_or(b'0');
-            out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
         }
+        text
     }
 
     /// The id with these bytes.

@@ -5,6 +5,8 @@
 //! fate, and only the next request opens a new connection. That is what makes the books of the
 //! ledger exact.
 
+pub(crate) mod link;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -46,6 +48,24 @@ impl Authority {
             host: host.to_owned(),
             port,
         })
+    }
+
+    /// The value of the header `Host`.
+    fn host_header(&self) -> HeaderValue {
+        HeaderValue::from_str(&self.to_string())
+            .unwrap_or_else(|_unprintable| HeaderValue::from_static("invalid"))
+    }
+
+    /// A TCP connection to it.
+    async fn connect(&self) -> Result<TcpStream, Failure> {
+        // The brackets belong to the URL, not to the address.
+        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        let not_sent = |error: std::io::Error| Failure::NotSent(error.to_string());
+        let stream = TcpStream::connect((host, self.port))
+            .await
+            .map_err(not_sent)?;
+        stream.set_nodelay(true).map_err(not_sent)?;
+        Ok(stream)
     }
 
     /// True when the URL leads to this host and port.
@@ -107,6 +127,27 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// An answer that came some other way than over a connection of this module.
+    #[must_use]
+    pub fn new(
+        status: u16,
+        headers: &[(&'static str, &str)],
+        body: Bytes,
+        (sent_ns, received_ns): (u64, u64),
+    ) -> Self {
+        let readable = headers.iter().filter_map(|(name, value)| {
+            let value = HeaderValue::from_str(value).ok()?;
+            Some((HeaderName::from_static(name), value))
+        });
+        Self {
+            status,
+            body,
+            sent_ns,
+            received_ns,
+            headers: readable.collect(),
+        }
+    }
+
     /// The value of a header, `None` when it is absent or not ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -156,11 +197,9 @@ impl Connection {
     /// A connection that is not open yet.
     #[must_use]
     pub fn new(authority: Authority, clock: Clock) -> Self {
-        let host = HeaderValue::from_str(&authority.to_string())
-            .unwrap_or_else(|_unprintable| HeaderValue::from_static("invalid"));
         Self {
+            host: authority.host_header(),
             authority,
-            host,
             clock,
             open: None,
             used_ns: 0,
@@ -228,18 +267,7 @@ impl Connection {
             return Ok(sender);
         }
         let connecting = async {
-            // The brackets belong to the URL, not to the address.
-            let host = self
-                .authority
-                .host
-                .trim_start_matches('[')
-                .trim_end_matches(']');
-            let stream = TcpStream::connect((host, self.authority.port))
-                .await
-                .map_err(|error| Failure::NotSent(error.to_string()))?;
-            stream
-                .set_nodelay(true)
-                .map_err(|error| Failure::NotSent(error.to_string()))?;
+            let stream = self.authority.connect().await?;
             http1::handshake(TokioIo::new(stream))
                 .await
                 .map_err(|error| Failure::NotSent(error.to_string()))

@@ -32,6 +32,7 @@ use uuid::Uuid;
 mod accounts;
 mod books;
 mod drain;
+mod owned;
 mod request_id;
 
 use accounts::Accounts;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use uuid::Uuid;
 
+mod managed;
 mod outcome;
 mod plan;
 mod rotations;
@@ -23,10 +23,10 @@ pub use plan::{
 pub use crate::fleet::mix::Mix;
 pub use crate::fleet::{Phase, Progress, Progressed};
 
-use crate::admin::AdminClient;
+use crate::admin::{AdminClient, Kept};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::fleet::{Context, Enrolled, Fleet, Order, ShardReport};
+use crate::fleet::{Enrolled, Fleet, FleetParts, Order, ShardReport};
 use crate::ledger::Ledger;
 use crate::limits::Patience;
 use crate::metrics::Timings;
@@ -35,12 +35,15 @@ use crate::push::PushEndpoint;
 use crate::schedule::Books;
 use crate::target::Target;
 use crate::transcript::Transcript;
+use managed::Managed;
 use rotations::{Attempt, Rotations};
 
 /// From the order to measure to the first planned check-in: every shard has its timers by then.
 const LEAD_NS: u64 = 50_000_000;
 /// Scope of the load's exchanges.
 const SCOPE: &str = "load";
+/// Devices whose ids differ that are told of one by one.
+const DIFFERENCES_MAX: usize = 1_000;
 /// Reasons kept of devices that could not be set up.
 const FAILURES_MAX: usize = 10;
 
@@ -75,7 +78,7 @@ pub struct Load {
     parts: LoadParts,
     fleet: Arc<Fleet>,
     resolved: Option<mpsc::UnboundedReceiver<u32>>,
-    managed: Arc<HashMap<u32, Uuid>>,
+    managed: Arc<Managed>,
     attempts: Vec<Attempt>,
     wrong: Vec<WrongAnswer>,
     measured: Option<Measured>,
@@ -96,7 +99,7 @@ impl Load {
     pub async fn prepare(parts: LoadParts) -> Result<Self, Error> {
         let (resolved, receiver) = mpsc::unbounded_channel();
         let (down_sender, down) = watch::channel(false);
-        let context = Context {
+        let fleet_parts = FleetParts {
             down: down_sender,
             target: parts.target.clone(),
             clock: parts.clock.clone(),
@@ -108,7 +111,7 @@ impl Load {
             resolved,
         };
         parts.progress.plan(parts.plan.rate().events());
-        let fleet = Fleet::start(&context)?;
+        let fleet = Fleet::start(fleet_parts)?;
         let mut load = Self {
             parts,
             fleet: Arc::new(fleet),
@@ -234,38 +237,55 @@ impl Load {
         self.find_managed_devices(&enrolled).await
     }
 
-    /// Looks up every device in the admin plane's list and compares the id with the one that the
-    /// device was given.
+    /// Looks up every device in the admin plane's list, page by page, and compares the id with the
+    /// one that the device was given.
     async fn find_managed_devices(&mut self, enrolled: &[Enrolled]) -> Result<(), Error> {
-        let admin = self.parts.admin.actor("rotate-operator", SCOPE);
-        let reply = admin.managed_devices().await?;
-        let exchange = reply.exchange;
-        let listed = reply.require("GET /deviceManagement/managedDevices")?;
-        let by_name: HashMap<String, Uuid> = listed
-            .into_iter()
-            .map(|device| (device.device_name, device.id))
-            .collect();
-        let mut managed = HashMap::new();
+        let plan = Arc::clone(&self.parts.plan);
+        let devices = plan.options().devices;
+        let mut given = Managed::new(devices);
         for Enrolled { device, managed_id } in enrolled {
-            let Some(spec) = self.parts.plan.spec(*device) else {
-                continue;
-            };
-            let name = spec.device_name;
-            let listed = by_name.get(&name).copied();
-            if listed.is_none() || listed != *managed_id {
-                // Contract 1: EntDMID is the id of the managed device.
-                let seen = format!("EntDMID {managed_id:?}, listed {listed:?}");
-                let mut wrong =
-                    WrongAnswer::common(format!("one id for managed device {name}"), seen);
-                wrong.exchange = Some(exchange);
-                self.wrong.push(wrong);
-            }
-            managed.extend(listed.map(|id| (*device, id)));
-            for id in listed.into_iter().chain(spec.entra_device_id) {
+            given.enter(*device, managed_id.unwrap_or_default());
+        }
+        let mut listed = Managed::new(devices);
+        let mut differ = Vec::new();
+        let admin = self.parts.admin.actor("rotate-operator", SCOPE);
+        let reply = admin
+            .each_managed_device(|found, exchange| {
+                let Some(device) = plan.device_named(&found.device_name) else {
+                    return Kept::No;
+                };
+                listed.enter(device, found.id);
+                if given.id(device) == Some(found.id) {
+                    return Kept::No;
+                }
+                differ.push((device, exchange));
+                Kept::Yes
+            })
+            .await?;
+        let last = reply.exchange;
+        reply.require("GET /deviceManagement/managedDevices")?;
+        let unlisted = enrolled
+            .iter()
+            .filter(|one| listed.id(one.device).is_none())
+            .map(|one| (one.device, last));
+        for (device, exchange) in differ.into_iter().chain(unlisted).take(DIFFERENCES_MAX) {
+            // Contract 1: EntDMID is the id of the managed device.
+            let (given, listed) = (given.id(device), listed.id(device));
+            let name = plan.spec(device).map(|spec| spec.device_name);
+            let mut wrong = WrongAnswer::common(
+                format!("one id for managed device {}", name.unwrap_or_default()),
+                format!("EntDMID {given:?}, listed {listed:?}"),
+            );
+            wrong.exchange = Some(exchange);
+            self.wrong.push(wrong);
+        }
+        for Enrolled { device, .. } in enrolled {
+            let entra = plan.entra_device_id(*device);
+            for id in listed.id(*device).into_iter().chain(entra) {
                 self.parts.ledger.own(id);
             }
         }
-        self.managed = Arc::new(managed);
+        self.managed = Arc::new(listed);
         Ok(())
     }
 

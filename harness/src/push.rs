@@ -4,6 +4,8 @@
 //! channel belongs to. A device hears of a push only when the answer to it has been written out, so
 //! that no session starts before the push that causes it was answered.
 
+mod load;
+
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -21,6 +23,8 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
+
+pub use load::LoadChannels;
 
 use crate::clock::Clock;
 use crate::error::Error;
@@ -130,30 +134,19 @@ struct Shared {
     clock: Clock,
     transcript: Transcript,
     slots: RwLock<HashMap<u64, Arc<Slot>>>,
+    load: RwLock<Option<Arc<LoadChannels>>>,
     pushes: AtomicU64,
     connected: AtomicU64,
     refused: AtomicU64,
     refused_seen: Mutex<BTreeMap<u16, ExchangeId>>,
 }
 
+/// The channel of a device of a cohort.
 #[derive(Debug)]
 struct Slot {
-    device: u64,
     presence: AtomicU8,
     pushes: AtomicU64,
     wakes: AtomicU64,
-    owner: Owner,
-}
-
-/// Who hears of the pushes to a device.
-#[derive(Debug)]
-enum Owner {
-    Cohort(Cohort),
-    Shard(mpsc::UnboundedSender<Wake>),
-}
-
-#[derive(Debug)]
-struct Cohort {
     name: String,
     scope: &'static str,
     woken: watch::Sender<u64>,
@@ -185,6 +178,7 @@ impl PushEndpoint {
             clock,
             transcript,
             slots: RwLock::default(),
+            load: RwLock::default(),
             pushes: AtomicU64::new(0),
             connected: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -209,21 +203,41 @@ impl PushEndpoint {
         scope: &'static str,
         presence: Presence,
     ) -> PushSlot {
-        let cohort = Cohort {
+        let slot = Arc::new(Slot {
+            presence: AtomicU8::new(0),
+            pushes: AtomicU64::new(0),
+            wakes: AtomicU64::new(0),
             name: name.to_owned(),
             scope,
             woken: watch::Sender::new(0),
             seen: Mutex::default(),
-        };
-        self.open(device, presence, Owner::Cohort(cohort))
+        });
+        presence.store(&slot.presence);
+        let mut slots = self
+            .shared
+            .slots
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        slots.insert(device, Arc::clone(&slot));
+        PushSlot { slot }
     }
 
-    /// Opens the channel of a load device; its shard hears of each push through `wakes`.
-    ///
-    /// The queue is bounded by what the target pushes: one push a rotation request of the run.
+    /// Opens the channels of the load devices 0 to n - 1, in the place of a former fleet's. Their
+    /// shards hear of each push through `shards`.
     #[must_use]
-    pub fn register_load(&self, device: u64, wakes: mpsc::UnboundedSender<Wake>) -> PushSlot {
-        self.open(device, Presence::Connected, Owner::Shard(wakes))
+    pub fn open_load(
+        &self,
+        devices: u32,
+        shards: Vec<mpsc::UnboundedSender<Wake>>,
+    ) -> Arc<LoadChannels> {
+        let channels = Arc::new(LoadChannels::new(devices, shards));
+        let mut load = self
+            .shared
+            .load
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *load = Some(Arc::clone(&channels));
+        channels
     }
 
     /// The counts so far.
@@ -244,24 +258,6 @@ impl PushEndpoint {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
-    }
-
-    fn open(&self, device: u64, presence: Presence, owner: Owner) -> PushSlot {
-        let slot = Arc::new(Slot {
-            device,
-            presence: AtomicU8::new(0),
-            pushes: AtomicU64::new(0),
-            wakes: AtomicU64::new(0),
-            owner,
-        });
-        presence.store(&slot.presence);
-        let mut slots = self
-            .shared
-            .slots
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        slots.insert(device, Arc::clone(&slot));
-        PushSlot { slot }
     }
 }
 
@@ -293,29 +289,20 @@ impl PushSlot {
     }
 
     /// Waits until more than `after` pushes were answered `connected`; false when `limit` passed
-    /// first. Load devices are never waited for: their shard hears of pushes at once.
+    /// first.
     pub async fn woken(&self, after: u64, limit: Duration) -> bool {
-        let Owner::Cohort(cohort) = &self.slot.owner else {
-            return self.wakes() > after;
-        };
-        let mut woken = cohort.woken.subscribe();
+        let mut woken = self.slot.woken.subscribe();
         let reached = woken.wait_for(|wakes| *wakes > after);
         tokio::time::timeout(limit, reached)
             .await
             .is_ok_and(|seen| seen.is_ok())
     }
 
-    /// The pushes to a device of a cohort, in order; empty for a load device.
+    /// The pushes to the device, in order.
     #[must_use]
     pub fn pushes(&self) -> Vec<PushSeen> {
-        match &self.slot.owner {
-            Owner::Cohort(cohort) => cohort
-                .seen
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
-            Owner::Shard(_) => Vec::new(),
-        }
+        let seen = &self.slot.seen;
+        seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -364,8 +351,8 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Told> {
         .collect()
         .await
         .map(|body| body.to_bytes());
-    let slot = slot_of(shared, head.uri.path());
-    let refusal = match (&slot, &body) {
+    let channel = channel_of(shared, head.uri.path());
+    let refusal = match (&channel, &body) {
         _ if head.method != hyper::Method::POST => Some(StatusCode::METHOD_NOT_ALLOWED),
         _ if !authorized(shared, &head.headers) => Some(StatusCode::UNAUTHORIZED),
         (None, _) => Some(StatusCode::NOT_FOUND),
@@ -378,11 +365,11 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Told> {
         path: head.uri.path(),
         body: body.unwrap_or_default(),
     };
-    match (refusal, slot) {
-        (None, Some(slot)) => {
+    match (refusal, channel) {
+        (None, Some(channel)) => {
             let status_wanted = header(&head.headers, "x-wns-requestforstatus")
                 .is_some_and(|value| value.eq_ignore_ascii_case("true"));
-            notify(shared, &slot, &seen, status_wanted)
+            notify(shared, channel, &seen, status_wanted)
         }
         (refusal, _) => refuse(shared, &seen, refusal.unwrap_or(StatusCode::NOT_FOUND)),
     }
@@ -395,10 +382,24 @@ struct Incomings<'a> {
     body: Bytes,
 }
 
-fn slot_of(shared: &Shared, path: &str) -> Option<Arc<Slot>> {
-    let device = path.strip_prefix("/channels/")?.parse().ok()?;
+/// Whom a push is for.
+enum Channel {
+    Cohort(Arc<Slot>),
+    Load(Arc<LoadChannels>, u32),
+}
+
+fn channel_of(shared: &Shared, path: &str) -> Option<Channel> {
+    let device: u64 = path.strip_prefix("/channels/")?.parse().ok()?;
     let slots = shared.slots.read().unwrap_or_else(PoisonError::into_inner);
-    slots.get(&device).map(Arc::clone)
+    if let Some(slot) = slots.get(&device) {
+        return Some(Channel::Cohort(Arc::clone(slot)));
+    }
+    drop(slots);
+    let load = shared.load.read().unwrap_or_else(PoisonError::into_inner);
+    let channels = load.as_ref()?;
+    let index = u32::try_from(device).ok()?;
+    channels.presence(index)?;
+    Some(Channel::Load(Arc::clone(channels), index))
 }
 
 fn header<'a>(headers: &'a hyper::HeaderMap, name: &str) -> Option<&'a str> {
@@ -421,13 +422,12 @@ fn well_formed(headers: &hyper::HeaderMap) -> bool {
 /// Answers a push to a known channel by the device's presence and tells the device.
 fn notify(
     shared: &Shared,
-    slot: &Arc<Slot>,
+    channel: Channel,
     seen: &Incomings<'_>,
     status_wanted: bool,
 ) -> Response<Told> {
     let number = shared.pushes.fetch_add(1, Ordering::SeqCst);
-    slot.pushes.fetch_add(1, Ordering::SeqCst);
-    let presence = Presence::load(&slot.presence);
+    let presence = channel.presence();
     let (status, word, taken) = match presence {
         Presence::Connected => (StatusCode::OK, "connected", "received"),
         Presence::Disconnected => (StatusCode::OK, "disconnected", "dropped"),
@@ -438,10 +438,8 @@ fn notify(
     if connected {
         shared.connected.fetch_add(1, Ordering::SeqCst);
     }
-    slot.answering(shared, seen, connected, status);
-    let waker = connected.then(|| Waker {
-        slot: Arc::clone(slot),
-    });
+    channel.answering(shared, seen, (connected, status));
+    let waker = connected.then(|| Waker { channel });
     let mut response = Response::new(Told { waker });
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -501,60 +499,47 @@ impl Incomings<'_> {
     }
 }
 
-impl Slot {
+impl Channel {
+    fn presence(&self) -> Presence {
+        match self {
+            Self::Cohort(slot) => Presence::load(&slot.presence),
+            Self::Load(channels, device) => channels.presence(*device).unwrap_or(Presence::Gone),
+        }
+    }
+
     /// What is known before the answer leaves.
     fn answering(
         &self,
         shared: &Shared,
         seen: &Incomings<'_>,
-        connected: bool,
-        status: StatusCode,
+        (connected, status): (bool, StatusCode),
     ) {
-        match &self.owner {
-            Owner::Cohort(cohort) => {
-                let exchange = seen.exchange(shared, cohort.scope, &cohort.name, status);
+        match self {
+            Self::Cohort(slot) => {
+                slot.pushes.fetch_add(1, Ordering::SeqCst);
+                let exchange = seen.exchange(shared, slot.scope, &slot.name, status);
                 let push = PushSeen {
                     at: seen.at,
                     answered_connected: connected,
                     exchange: Some(shared.transcript.record(exchange)),
                 };
-                cohort
-                    .seen
+                slot.seen
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .push(push);
             }
-            Owner::Shard(wakes) => {
-                let stage = if connected {
-                    WakeStage::Answering
-                } else {
-                    WakeStage::Absent
-                };
-                self.tell(wakes, stage);
-            }
+            Self::Load(channels, device) => channels.answering(*device, connected),
         }
     }
 
     /// The answer `connected` has been written out.
     fn answered(&self) {
-        let count = self.wakes.fetch_add(1, Ordering::SeqCst) + 1;
-        match &self.owner {
-            Owner::Cohort(cohort) => {
-                cohort.woken.send_replace(count);
+        match self {
+            Self::Cohort(slot) => {
+                let count = slot.wakes.fetch_add(1, Ordering::SeqCst) + 1;
+                slot.woken.send_replace(count);
             }
-            Owner::Shard(wakes) => self.tell(wakes, WakeStage::Answered),
-        }
-    }
-
-    fn tell(&self, wakes: &mpsc::UnboundedSender<Wake>, stage: WakeStage) {
-        if wakes
-            .send(Wake {
-                device: self.device,
-                stage,
-            })
-            .is_err()
-        {
-            tracing::debug!(device = self.device, "push after the end of the shard");
+            Self::Load(channels, device) => channels.answered(*device),
         }
     }
 }
@@ -565,12 +550,12 @@ struct Told {
 }
 
 struct Waker {
-    slot: Arc<Slot>,
+    channel: Channel,
 }
 
 impl Drop for Waker {
     fn drop(&mut self) {
-        self.slot.answered();
+        self.channel.answered();
     }
 }
 
@@ -723,15 +708,18 @@ mod tests {
     async fn a_shard_hears_of_the_answer_before_and_after_it_leaves() {
         let endpoint = endpoint().await;
         let (sender, mut wakes) = mpsc::unbounded_channel();
-        let slot = endpoint.register_load(3, sender);
+        let channels = endpoint.open_load(4, vec![sender.clone(), sender]);
+        let answer = push(&endpoint.channel_uri(4), "POST", &GOOD, 5).await;
+        assert_eq!(answer.status, 404, "the fleet has four devices");
         let answer = push(&endpoint.channel_uri(3), "POST", &GOOD[..2], 5).await;
         assert_eq!(answer.status, 400, "the media type is required");
         let answer = push(&endpoint.channel_uri(3), "POST", &GOOD, 5).await;
         assert_eq!(answer.status, 200);
-        slot.set_connected(false);
+        channels.set_presence(3, Presence::Disconnected);
         let _dropped = push(&endpoint.channel_uri(3), "POST", &GOOD, 5).await;
         for stage in [WakeStage::Answering, WakeStage::Answered, WakeStage::Absent] {
             assert_eq!(wakes.recv().await, Some(Wake { device: 3, stage }));
         }
+        assert_eq!((channels.wakes(3), channels.wakes(2)), (1, 0));
     }
 }

@@ -3,11 +3,15 @@
 //!
 //! Checks cite exchanges by id; the report writes the cited ones out with secrets removed.
 
+mod passwords;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::directory::{CredentialUpload, password_from_base64};
 use protocol::time::UtcMillis;
 use uuid::Uuid;
+
+pub use passwords::LoadPasswords;
 
 /// Names an exchange within a run; dense, in order of recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -78,6 +82,8 @@ pub struct Transcript {
     exchanges: Arc<Mutex<Vec<Exchange>>>,
     /// Bodies of uploads whose exchanges are not kept: their passwords are secrets all the same.
     uploads: Arc<Mutex<Vec<Box<[u8]>>>>,
+    /// The passwords of load fleets, which need not be kept to be known.
+    fleets: Arc<Mutex<Vec<Arc<LoadPasswords>>>>,
 }
 
 impl Transcript {
@@ -95,9 +101,17 @@ impl Transcript {
         }
     }
 
+    /// Makes the passwords of a load fleet known.
+    pub fn know_fleet(&self, passwords: Arc<LoadPasswords>) {
+        let mut fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner);
+        fleets.push(passwords);
+    }
+
     /// Every password that a device uploaded, as far as the bodies can be read.
     #[must_use]
     pub fn passwords(&self) -> Vec<String> {
+        let fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner);
+        let derived = fleets.iter().flat_map(|fleet| fleet.all());
         let kept = self.requests(Plane::Directory);
         let noted = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter()
@@ -105,6 +119,7 @@ impl Transcript {
             .chain(noted.iter().map(|body| &body[..]))
             .filter_map(|body| serde_json::from_slice::<CredentialUpload>(body).ok())
             .filter_map(|upload| password_from_base64(upload.password_base64.expose()))
+            .chain(derived)
             .collect()
     }
 
@@ -120,6 +135,19 @@ impl Transcript {
             exchanges.push(exchange);
         }
         id
+    }
+
+    /// Forgets the bodies of an exchange that no verdict will cite.
+    pub fn release(&self, id: ExchangeId) {
+        let mut exchanges = self
+            .exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let place = usize::try_from(id.0).ok();
+        if let Some(exchange) = place.and_then(|place| exchanges.get_mut(place)) {
+            exchange.request = Vec::new();
+            exchange.response = Vec::new();
+        }
     }
 
     /// The bodies sent over a plane, in order.

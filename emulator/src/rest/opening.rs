@@ -83,7 +83,7 @@ impl Opening {
             out.extend_from_slice(self.fixed.get(from..*to).unwrap_or_default());
             match id {
                 Id::Session => write_number(session_id, out),
-                Id::Device => device_id.write(out),
+                Id::Device => out.extend_from_slice(&device_id.text()),
             }
             from = *to;
         }

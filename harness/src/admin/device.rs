@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use super::directory::{outcome, pause};
 use super::url::{encoded, literal};
-use super::{Actor, Call, NoAnswer, Reply, json, nothing};
+use super::{Actor, Call, Kept, NoAnswer, PAGES_KEPT, Reply, json, nothing};
 use crate::error::Error;
 use crate::ledger::{Ledger, OpId, OpKind};
 use crate::throttle::Repeats;
+use crate::transcript::ExchangeId;
 
 const DEVICES: &str = "/beta/deviceManagement/managedDevices";
 
@@ -50,6 +51,29 @@ impl Actor {
     /// No answer, or no end of pages.
     pub async fn managed_devices(&self) -> Result<Reply<Vec<ManagedDevice>>, Error> {
         self.list(DEVICES).await
+    }
+
+    /// The same, one device at a time as the pages come, without keeping the list. `take` says
+    /// whether the page has to be kept as evidence.
+    ///
+    /// # Errors
+    /// As [`Self::managed_devices`].
+    pub async fn each_managed_device(
+        &self,
+        mut take: impl FnMut(ManagedDevice, ExchangeId) -> Kept,
+    ) -> Result<Reply<()>, Error> {
+        let mut pages = 0;
+        self.each_page(DEVICES, |page, exchange| {
+            let mut kept = Kept::No;
+            for device in page {
+                kept = kept.max(take(device, exchange));
+            }
+            pages += 1;
+            if kept == Kept::No && pages > PAGES_KEPT {
+                self.client.shared.transcript.release(exchange);
+            }
+        })
+        .await
     }
 
     /// `POST .../managedDevices/{id}/rotateLocalAdminPassword`, once. The caller opened the

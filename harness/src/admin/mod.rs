@@ -38,6 +38,8 @@ pub const CONNECTIONS_MAX: usize = 16;
 pub const PAGES_MAX: usize = 10_000;
 /// Elements asked for in one page (contract 0: `$top` is at most 999).
 const PAGE_SIZE: u32 = 999;
+/// Pages of a long list that are kept whole whatever is in them.
+const PAGES_KEPT: usize = 16;
 const USER_AGENT: &str = concat!("muster/", env!("CARGO_PKG_VERSION"));
 
 /// The admin plane of one target; clones share connections.
@@ -254,6 +256,15 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Whether an exchange has to be kept whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// It may be forgotten.
+    No,
+    /// It is evidence.
+    Yes,
+}
+
 impl AdminClient {
     /// A client of the target's admin plane. `run_id` goes into the request ids that it makes.
     #[must_use]
@@ -393,18 +404,33 @@ impl Actor {
     /// Every element of a list. A page that is refused or does not read ends it: its reply then
     /// has no body.
     async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Reply<Vec<T>>, Error> {
+        let mut elements = Vec::new();
+        let reply = self
+            .each_page(path, |page: Vec<T>, _exchange| elements.extend(page))
+            .await?;
+        Ok(match reply.split() {
+            (Some(()), reply) => reply.with_body(Some(elements)),
+            (None, reply) => reply.with_body(None),
+        })
+    }
+
+    /// A list page by page, of which the last one is the reply; otherwise as [`Self::list`].
+    async fn each_page<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        mut take: impl FnMut(Vec<T>, ExchangeId),
+    ) -> Result<Reply<()>, Error> {
         let separator = if path.contains('?') { '&' } else { '?' };
         let mut next = format!("{path}{separator}$top={PAGE_SIZE}");
-        let mut elements = Vec::new();
         for _page in 0..PAGES_MAX {
             let reply = self.call(Call::get(&next), json::<Page<T>>).await?;
             let (page, reply) = reply.split();
             let Some(page) = page else {
                 return Ok(reply.with_body(None));
             };
-            elements.extend(page.value);
+            take(page.value, reply.exchange);
             match page.next_link {
-                None => return Ok(reply.with_body(Some(elements))),
+                None => return Ok(reply.with_body(Some(()))),
                 Some(link) => next = self.below_base(&link)?,
             }
         }

@@ -1,11 +1,12 @@
 //! A rotation attempt as its device sees it: what reached it because of the request.
 
-use protocol::time::{UtcMillis, UtcTicks};
+use emulator::Device;
 use sha2::{Digest, Sha256};
 
-use super::shard::{Slot, State};
+use super::engine::Engine;
+use super::slot::Resting;
 use crate::load::AttemptKind;
-use crate::model::Rotation;
+use crate::model::{Belief, Refusal, Rotation};
 use crate::transcript::ExchangeId;
 
 /// The announcement of a rotation request.
@@ -46,21 +47,19 @@ pub(crate) struct AttemptRecord {
     password_before: Option<[u8; 32]>,
 }
 
-/// An Exec for a device that was offline at the request breaks this (S19).
-const OFFLINE: &str = "REQ-ROTATE-015";
-/// An Exec for a device that was never backed up breaks this (S16).
-const UNBACKED: &str = "REQ-ROTATE-005";
-const HOUR_TICKS: i64 = 36_000_000_000;
-
-impl State {
+impl Engine {
     /// Takes note of a request that is about to be sent.
-    pub(super) fn begin_attempt(&mut self, local: usize, begin: Begin, now: UtcMillis) -> Begun {
+    pub(super) fn begin_attempt(&mut self, begin: Begin, now_ns: u64) -> Begun {
+        let now = self.at(now_ns);
+        let local = self.local(begin.device).unwrap_or(usize::MAX);
+        self.close_attempt(local);
         let refused = match begin.kind {
             AttemptKind::Online => None,
-            AttemptKind::Offline => Some(OFFLINE),
-            AttemptKind::Unbacked => Some(UNBACKED),
+            AttemptKind::Offline => Some(Refusal::Offline),
+            AttemptKind::Unbacked => Some(Refusal::Unbacked),
         };
-        let place = self.attempts.len();
+        let place = u32::try_from(self.attempts.len()).ok();
+        let wakes = u64::from(self.ground.channels.wakes(begin.device));
         let Some(slot) = self.slots.get_mut(local) else {
             return Begun {
                 ready: false,
@@ -70,7 +69,7 @@ impl State {
         };
         let begun = Begun {
             ready: slot.ready(begin.kind),
-            backed_up: slot.expires.is_some(),
+            backed_up: slot.is_backed_up(),
             hours_to_expiry: slot.hours_to_expiry(now),
         };
         if !begun.ready {
@@ -79,8 +78,8 @@ impl State {
         if let Some(belief) = &mut slot.belief {
             belief.request_rotation(refused);
         }
-        let wakes = slot.push.as_ref().map_or(0, |push| push.wakes());
-        slot.attempt = Some(place);
+        slot.attempt = place;
+        let password_before = self.password_digest(local);
         self.attempts.push(AttemptRecord {
             attempt: begin.attempt,
             execs: 0,
@@ -88,95 +87,79 @@ impl State {
             wakes: (wakes, wakes),
             password_changed: false,
             exchanges: Vec::new(),
-            password_before: slot.device.as_ref().and_then(password_digest),
+            password_before,
         });
         begun
     }
 
-    /// Takes note of the answer to a request. True when nothing more is to come of it.
-    pub(super) fn posted(&mut self, local: usize, status: Option<u16>) -> bool {
-        let Some(belief) = self
-            .slots
-            .get_mut(local)
+    /// Takes note of the answer to a request.
+    pub(super) fn posted(&mut self, device: u32, status: Option<u16>) {
+        let local = self.local(device).unwrap_or(usize::MAX);
+        let slot = self.slots.get_mut(local);
+        let over = slot
             .and_then(|slot| slot.belief.as_mut())
-        else {
-            return true;
-        };
-        match (belief.rotation(), status) {
-            (Rotation::Refused(_) | Rotation::Told | Rotation::None, _) => true,
-            // A refused request makes no action (contract 5).
-            (Rotation::Requested | Rotation::Due, Some(status))
-                if !(200..300).contains(&status) =>
-            {
-                belief.settle_rotation();
-                true
-            }
-            (Rotation::Requested | Rotation::Due, None) => {
-                belief.doubt_rotation();
-                false
-            }
-            (Rotation::Requested | Rotation::Due | Rotation::Executing, _) => false,
+            .is_none_or(|belief| posted(belief, status));
+        if over {
+            self.resolved(device);
         }
     }
 
     /// The attempt that is under way at a device.
     pub(super) fn attempt_of(&mut self, local: usize) -> Option<&mut AttemptRecord> {
-        let place = self.slots.get(local)?.attempt?;
+        let place = usize::try_from(self.slots.get(local)?.attempt?).ok()?;
         self.attempts.get_mut(place)
     }
 
     /// Fills in what is known at the end.
     pub(super) fn close_attempts(&mut self) {
-        for slot in &self.slots {
-            let Some(attempt) = slot.attempt.and_then(|place| self.attempts.get_mut(place)) else {
-                continue;
-            };
-            attempt.close(slot);
+        for local in 0..self.slots.len() {
+            self.close_attempt(local);
         }
     }
 
-    /// Fills in what is known of the former attempt of a device before another begins.
+    /// Fills in what is known of the latest attempt of a device.
     pub(super) fn close_attempt(&mut self, local: usize) {
-        let Some(slot) = self.slots.get(local) else {
+        if self.attempt_of(local).is_none() {
             return;
+        }
+        let wakes = u64::from(self.ground.channels.wakes(self.index_of(local)));
+        let here = self.slots.get(local).is_some_and(|it| it.resting.is_here());
+        let password = self.password_digest(local);
+        if let Some(attempt) = self.attempt_of(local) {
+            attempt.wakes.1 = wakes;
+            if here {
+                attempt.password_changed = password != attempt.password_before;
+            }
+        }
+    }
+
+    /// A digest of the password that a device at rest holds.
+    fn password_digest(&self, local: usize) -> Option<[u8; 32]> {
+        let digest = |device: &Device| {
+            let account = device.managed_account()?;
+            Some(Sha256::digest(account.password).into())
         };
-        if let Some(attempt) = slot.attempt.and_then(|place| self.attempts.get_mut(place)) {
-            attempt.close(slot);
+        match &self.slots.get(local)?.resting {
+            Resting::Asleep(rested) => digest(self.awake(local, rested)?.as_ref()),
+            Resting::Awake(device) => digest(device),
+            Resting::Unknown | Resting::Registered(_) | Resting::Away => None,
         }
     }
 }
 
-impl AttemptRecord {
-    fn close(&mut self, slot: &Slot) {
-        self.wakes.1 = slot.push.as_ref().map_or(0, |push| push.wakes());
-        if let Some(device) = &slot.device {
-            self.password_changed = password_digest(device) != self.password_before;
+/// The belief after the answer to a rotation request. True when nothing more is to come of it.
+fn posted(belief: &mut Belief, status: Option<u16>) -> bool {
+    match (belief.rotation(), status) {
+        (Rotation::Refused(_) | Rotation::Told | Rotation::None, _) => true,
+        // A refused request makes no action (contract 5).
+        (Rotation::Requested | Rotation::Due, Some(status)) if !(200..300).contains(&status) => {
+            belief.settle_rotation();
+            true
         }
-    }
-}
-
-impl Slot {
-    fn ready(&self, kind: AttemptKind) -> bool {
-        // While a session has the device its password cannot be looked at: another moment will do.
-        let settled = self
-            .belief
-            .as_ref()
-            .is_some_and(crate::model::Belief::settled)
-            && self.device.is_some();
-        match kind {
-            AttemptKind::Online | AttemptKind::Offline => settled && self.expires.is_some(),
-            AttemptKind::Unbacked => settled && self.expires.is_none(),
+        (Rotation::Requested | Rotation::Due, None) => {
+            belief.doubt_rotation();
+            false
         }
+        (Rotation::Requested | Rotation::Due | Rotation::Executing, _) => false,
     }
-
-    fn hours_to_expiry(&self, now: UtcMillis) -> i64 {
-        let ticks = |expires: UtcTicks| expires.as_ticks() - now.ticks().as_ticks();
-        self.expires
-            .map_or(0, |expires| ticks(expires) / HOUR_TICKS)
-    }
-}
-
-fn password_digest(device: &emulator::Device) -> Option<[u8; 32]> {
-    let account = device.managed_account()?;
-    Some(Sha256::digest(account.password).into())
 }

@@ -5,10 +5,15 @@
 //! |---|---|
 //! | [`mix`] | how many devices of which kind |
 //! | [`timers`] | one timer a device |
-//! | `shard` | the loop of a shard and its state |
-//! | `setup` | registration, group, enrolment, first session |
-//! | `session` | carries the requests of one device and holds the answers against the model |
+//! | `engine` | what a shard decides, without a socket and without a clock |
+//! | `slot` | what it keeps of a device between sessions |
+//! | `visit` | one session of a device: its requests, its answers |
+//! | `lane` | the short way of a check-in with nothing to do |
+//! | `verify` | answers against the model |
 //! | `attempt` | rotation attempts as the device sees them |
+//! | `shard` | the thread around an engine: its alarm, its workers |
+//! | `alarm` | a timer that is not late |
+//! | `setup` | registration, group, enrolment, first session |
 //! | `wire` | one request over HTTP |
 
 use std::sync::Arc;
@@ -18,24 +23,33 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
+mod alarm;
 mod attempt;
+#[cfg(test)]
+mod desk;
+mod engine;
+mod lane;
 pub mod mix;
-mod session;
 mod setup;
 mod shard;
+mod slot;
+#[cfg(test)]
+mod tests;
 pub mod timers;
+mod verify;
+mod visit;
 pub(crate) mod wire;
 
 pub(crate) use attempt::{AttemptRecord, Begin, Begun};
+pub(crate) use engine::ShardReport;
 pub(crate) use setup::Enrolled;
-pub(crate) use shard::ShardReport;
 
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::load::LoadPlan;
 use crate::push::PushEndpoint;
 use crate::target::Target;
-use crate::transcript::Transcript;
+use crate::transcript::{LoadPasswords, Transcript};
 
 /// How far a load is, for a progress display; clones share the counts.
 #[derive(Clone, Debug, Default)]
@@ -162,15 +176,26 @@ impl Progress {
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) target: Target,
+    pub(crate) cancel: watch::Receiver<bool>,
+    /// Set to true by the shard that finds the target gone.
+    pub(crate) down: watch::Sender<bool>,
+    /// Told the device of each rotation attempt whose end the target knows.
+    pub(crate) resolved: mpsc::UnboundedSender<u32>,
+    pub(crate) push: PushEndpoint,
+    ground: engine::Ground,
+}
+
+/// What a fleet needs.
+#[derive(Debug)]
+pub(crate) struct FleetParts {
+    pub(crate) target: Target,
     pub(crate) clock: Clock,
     pub(crate) push: PushEndpoint,
     pub(crate) transcript: Transcript,
     pub(crate) plan: Arc<LoadPlan>,
     pub(crate) progress: Progress,
     pub(crate) cancel: watch::Receiver<bool>,
-    /// Set to true by the shard that finds the target gone.
     pub(crate) down: watch::Sender<bool>,
-    /// Told the device of each rotation attempt whose end the target knows.
     pub(crate) resolved: mpsc::UnboundedSender<u32>,
 }
 
@@ -207,30 +232,78 @@ struct Handle {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The place of a device: its shard and its number there. Dealing devices out in turn gives every
-/// shard the same mixture.
-pub(crate) fn place(device: u32, shards: usize) -> (usize, usize) {
-    let device = usize::try_from(device).unwrap_or(usize::MAX);
-    let shards = shards.max(1);
-    (device % shards, device / shards)
+/// A shard among all: devices are dealt out in turn, which gives every shard the same mixture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    shard: u32,
+    /// At least 1.
+    shards: u32,
+}
+
+impl Place {
+    fn of(shard: usize, shards: usize) -> Self {
+        Self {
+            shard: u32::try_from(shard).unwrap_or(u32::MAX),
+            shards: u32::try_from(shards).unwrap_or(u32::MAX).max(1),
+        }
+    }
+
+    /// How many of this many devices belong to the shard.
+    fn devices(self, all: usize) -> usize {
+        let all = u32::try_from(all).unwrap_or(u32::MAX);
+        let mine = all.saturating_sub(self.shard).div_ceil(self.shards);
+        usize::try_from(mine).unwrap_or(usize::MAX)
+    }
+
+    /// The number of a device in the shard; `None` when it belongs to another.
+    fn local(self, device: u32) -> Option<usize> {
+        let mine = device % self.shards == self.shard;
+        let local = usize::try_from(device / self.shards).ok()?;
+        mine.then_some(local)
+    }
+
+    /// The number in the fleet of a device of the shard.
+    fn device(self, local: usize) -> u32 {
+        let local = u32::try_from(local).unwrap_or(u32::MAX);
+        local.saturating_mul(self.shards).saturating_add(self.shard)
+    }
 }
 
 impl Fleet {
     /// Starts the threads; no device does anything yet.
-    pub(crate) fn start(context: &Context) -> Result<Self, Error> {
-        let shards = context
-            .plan
-            .options()
-            .shards
-            .unwrap_or_else(default_shards)
-            .max(1);
+    pub(crate) fn start(parts: FleetParts) -> Result<Self, Error> {
+        let options = parts.plan.options();
+        let shards = options.shards.unwrap_or_else(default_shards).max(1);
+        let devices = options.devices;
+        let (wakes, woken): (Vec<_>, Vec<_>) =
+            (0..shards).map(|_| mpsc::unbounded_channel()).unzip();
+        let policy = parts.plan.policy();
+        let passwords = Arc::new(LoadPasswords::new(options.seed, devices, policy));
+        parts.transcript.know_fleet(Arc::clone(&passwords));
+        let context = Context {
+            target: parts.target,
+            cancel: parts.cancel,
+            down: parts.down,
+            resolved: parts.resolved,
+            ground: engine::Ground {
+                clock: parts.clock,
+                transcript: parts.transcript,
+                passwords,
+                progress: parts.progress,
+                channels: parts.push.open_load(devices, wakes),
+                lane: lane::LaneMode::On,
+                plan: parts.plan,
+            },
+            push: parts.push,
+        };
         let mut handles = Vec::new();
-        for shard in 0..shards {
+        for (shard, woken) in woken.into_iter().enumerate() {
             let (orders, receiver) = mpsc::unbounded_channel();
             let context = context.clone();
+            let place = Place::of(shard, shards);
             let thread = std::thread::Builder::new()
                 .name(format!("shard-{shard}"))
-                .spawn(move || shard::run(context, (shard, shards), receiver))
+                .spawn(move || shard::run(context, place, (receiver, woken)))
                 .map_err(|error| Error::SetUp(format!("thread of shard {shard}: {error}")))?;
             handles.push(Handle {
                 orders,
@@ -282,8 +355,9 @@ impl Fleet {
     }
 
     fn of(&self, device: u32) -> Result<&Handle, Error> {
-        let (shard, _local) = place(device, self.shards.len());
-        self.shards.get(shard).ok_or_else(dead)
+        let device = usize::try_from(device).unwrap_or(usize::MAX);
+        let shards = self.shards.len().max(1);
+        self.shards.get(device % shards).ok_or_else(dead)
     }
 }
 

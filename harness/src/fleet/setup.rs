@@ -1,25 +1,28 @@
 //! Before the measured phase: registration, membership, enrolment and the first session of every
 //! device of a shard, a bounded number at a time.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
 
-use emulator::EnrollmentGrant;
+use emulator::{Device, EnrollmentGrant};
+use protocol::enrollment::Credential;
 use protocol::graph::device::DirectoryDevice;
 use protocol::graph::list::Page;
 use uuid::Uuid;
 
-use super::session::Cause;
-use super::shard::Shard;
+use super::engine::Engine;
+use super::shard::{Shard, WORKERS_MAX};
+use super::slot::Resting;
+use super::visit::Visit;
 use super::wire;
 use crate::error::Error;
 use crate::http::Answer;
+use crate::http::link::Links;
 use crate::lab::{registration, silent_device};
 use crate::load::manages;
+use crate::model::Belief;
 
-/// Devices of one shard that are being set up at once.
-const WORKERS: usize = 32;
 /// Reasons that are kept of devices that could not be set up.
 pub(super) const FAILURES_MAX: usize = 10;
 /// The actor that builds the load's group.
@@ -49,34 +52,41 @@ impl Shard {
     /// Enrols every device and drives its first session. A device that fails is counted and left
     /// behind; the load goes on with the others.
     pub(super) async fn enroll_all(self: &Rc<Self>) -> Result<Vec<Enrolled>, Error> {
-        self.each(|shard, local| async move {
-            shard.enroll(local).await;
-            Ok(())
+        // A worker keeps its connections from one device to the next.
+        let spare = Rc::new(RefCell::new(Vec::new()));
+        self.each(move |shard, local| {
+            let spare = Rc::clone(&spare);
+            async move {
+                let links = spare.borrow_mut().pop();
+                let clock = &shard.context.ground.clock;
+                let mut links = links.unwrap_or_else(|| Links::new(clock.clone()));
+                shard.enroll(local, &mut links).await;
+                spare.borrow_mut().push(links);
+                Ok(())
+            }
         })
         .await?;
-        let state = self.state.borrow();
-        let enrolled = state.slots.iter().filter(|slot| slot.belief.is_some());
-        Ok(enrolled
-            .map(|slot| Enrolled {
-                device: slot.index,
-                managed_id: slot.managed_id,
-            })
-            .collect())
+        let mut enrolled = std::mem::take(&mut self.engine.borrow_mut().enrolled);
+        // A device that enrolled twice counts with its latest id.
+        enrolled.reverse();
+        enrolled.sort_by_key(|one| one.device);
+        enrolled.dedup_by_key(|one| one.device);
+        Ok(enrolled)
     }
 
-    /// Runs a step for every device, [`WORKERS`] at a time; the first error ends it.
+    /// Runs a step for every device, [`WORKERS_MAX`] at a time; the first error ends it.
     async fn each<F>(
         self: &Rc<Self>,
-        step: impl Fn(Rc<Self>, usize) -> F + Copy + 'static,
+        step: impl Fn(Rc<Self>, usize) -> F + Clone + 'static,
     ) -> Result<(), Error>
     where
         F: Future<Output = Result<(), Error>> + 'static,
     {
-        let devices = self.state.borrow().slots.len();
+        let devices = self.engine.borrow().slots.len();
         let next = Rc::new(Cell::new(0));
         let mut workers = Vec::new();
-        for _ in 0..WORKERS.min(devices) {
-            let worker = Rc::clone(self).work(Rc::clone(&next), step);
+        for _ in 0..WORKERS_MAX.min(devices) {
+            let worker = Rc::clone(self).set_up(Rc::clone(&next), step.clone());
             workers.push(tokio::task::spawn_local(worker));
         }
         let mut outcome = Ok(());
@@ -89,7 +99,7 @@ impl Shard {
         outcome
     }
 
-    async fn work<F>(
+    async fn set_up<F>(
         self: Rc<Self>,
         next: Rc<Cell<usize>>,
         step: impl Fn(Rc<Self>, usize) -> F,
@@ -111,39 +121,28 @@ impl Shard {
     /// The next device to be set up; none when the run was cancelled.
     fn next_device(&self, next: &Cell<usize>) -> Option<usize> {
         let local = next.get();
-        let left = local < self.state.borrow().slots.len() && !self.cancelled();
+        let left = local < self.engine.borrow().slots.len() && !self.cancelled();
         next.set(local + usize::from(left));
         left.then_some(local)
     }
 
     async fn register(&self, local: usize) -> Result<(), Error> {
-        let Some(spec) = self.spec(local) else {
+        let Some(spec) = self.engine.borrow().spec(local) else {
             return Ok(());
         };
         let body = registration(&spec);
         let credential = wire::register(&self.pools, &self.context.target, &body).await?;
-        let channel = self
-            .context
-            .push
-            .register_load(spec.index, self.wakes.clone());
-        let mut state = self.state.borrow_mut();
-        if let Some(slot) = state.slots.get_mut(local) {
-            slot.entra_device_id = spec.entra_device_id;
-            slot.device = Some(silent_device(spec));
-            slot.push = Some(channel);
-            slot.credential = Some(credential);
+        let mut engine = self.engine.borrow_mut();
+        if let Some(slot) = engine.slots.get_mut(local) {
+            slot.resting = Resting::Registered(Box::new(credential));
         }
-        self.context.progress.registered();
+        engine.ground.progress.registered();
         Ok(())
     }
 
     async fn join(&self, local: usize, group: Uuid) -> Result<(), Error> {
-        let entra = self
-            .state
-            .borrow()
-            .slots
-            .get(local)
-            .and_then(|slot| slot.entra_device_id);
+        let spec = self.engine.borrow().spec(local);
+        let entra = spec.and_then(|spec| spec.entra_device_id);
         if let Some(entra) = entra {
             let object = self.object_id(entra).await?;
             let base = self.context.target.admin.trim_end_matches('/');
@@ -166,7 +165,7 @@ impl Shard {
                 });
             }
         }
-        self.context.progress.grouped();
+        self.context.ground.progress.grouped();
         Ok(())
     }
 
@@ -198,66 +197,67 @@ impl Shard {
             })
     }
 
-    async fn enroll(self: &Rc<Self>, local: usize) {
+    async fn enroll(&self, local: usize, links: &mut Links) {
         let Some((mut device, credential)) = self.take_for_enrollment(local) else {
             return;
         };
         let target = &self.context.target;
+        let index = self.engine.borrow().index_of(local);
         let grant = EnrollmentGrant {
             discovery_url: wire::discovery_url(target),
             directory_url: target.directory.clone(),
-            channel_uri: self
-                .context
-                .push
-                .channel_uri(u64::from(self.index_of(local))),
+            channel_uri: self.context.push.channel_uri(u64::from(index)),
             credential,
         };
-        device.enroll(self.context.clock.now(), grant);
-        let _enrolled = self.drive(local, &mut device).await;
-        let driven = if device.is_enrolled() {
-            self.start_session(local, &mut device, Cause::First);
-            Some(self.drive(local, &mut device).await.complete)
-        } else {
-            None
-        };
-        let mut state = self.state.borrow_mut();
-        let Some(slot) = state.slots.get_mut(local) else {
-            return;
-        };
-        slot.device = Some(device);
-        let settled = slot
-            .belief
-            .as_ref()
-            .is_some_and(crate::model::Belief::settled);
-        let backed_up = slot.expires.is_some();
-        let failure = match driven {
-            None => Some("not enrolled"),
-            Some(false) => Some("first session broken off"),
-            Some(true) if !settled => Some("set-up or policy not acknowledged"),
-            Some(true) if manages(slot.member.join) && !backed_up => Some("no backup"),
-            Some(true) => None,
-        };
-        match failure {
-            None => self.context.progress.enrolled(),
-            Some(failure) => {
-                let index = slot.index;
-                state.setup_failed += 1;
-                if state.setup_failures.len() < FAILURES_MAX {
-                    state
-                        .setup_failures
-                        .push(format!("device {index}: {failure}"));
-                }
+        device.enroll(self.context.ground.clock.now(), grant);
+        let mut visit = Visit::enrollment(local, device);
+        self.carry(&mut visit, links).await;
+        let enrolled = visit.go_on_enrolled(self.context.ground.clock.now());
+        if enrolled {
+            self.carry(&mut visit, links).await;
+        }
+        let first_session = enrolled.then_some(visit.is_complete());
+        let mut engine = self.engine.borrow_mut();
+        engine.put_back(visit);
+        engine.settle_enrollment(local, first_session);
+    }
+
+    fn take_for_enrollment(&self, local: usize) -> Option<(Box<Device>, Credential)> {
+        let mut engine = self.engine.borrow_mut();
+        let spec = engine.spec(local)?;
+        let slot = engine.slots.get_mut(local)?;
+        match std::mem::replace(&mut slot.resting, Resting::Away) {
+            Resting::Registered(credential) => Some((Box::new(silent_device(spec)), *credential)),
+            other @ (Resting::Unknown | Resting::Asleep(_) | Resting::Awake(_) | Resting::Away) => {
+                slot.resting = other;
+                None
             }
         }
     }
+}
 
-    fn take_for_enrollment(
-        &self,
-        local: usize,
-    ) -> Option<(emulator::Device, protocol::enrollment::Credential)> {
-        let mut state = self.state.borrow_mut();
-        let slot = state.slots.get_mut(local)?;
-        let credential = slot.credential.take()?;
-        Some((slot.device.take()?, credential))
+impl Engine {
+    /// Counts a device that enrolled, or could not; `first_session` says whether that was complete.
+    pub(super) fn settle_enrollment(&mut self, local: usize, first_session: Option<bool>) {
+        let (Some(slot), Some(member)) = (self.slots.get(local), self.member(local)) else {
+            return;
+        };
+        let settled = slot.belief.as_ref().is_some_and(Belief::settled);
+        let failure = match first_session {
+            None => Some("not enrolled"),
+            Some(false) => Some("first session broken off"),
+            Some(true) if !settled => Some("set-up or policy not acknowledged"),
+            Some(true) if manages(member.join) && !slot.is_backed_up() => Some("no backup"),
+            Some(true) => None,
+        };
+        let Some(failure) = failure else {
+            return self.ground.progress.enrolled();
+        };
+        self.setup_failed += 1;
+        if self.setup_failures.len() < FAILURES_MAX {
+            let index = self.index_of(local);
+            self.setup_failures
+                .push(format!("device {index}: {failure}"));
+        }
     }
 }

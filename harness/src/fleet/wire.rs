@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use emulator::{Endpoint, Transmit};
+use hyper::header::{
+    CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT as USER_AGENT_NAME,
+};
 use protocol::control::{RegisterDevice, Registration};
 use protocol::enrollment::Credential;
 
+use super::visit::Outgoing;
 use crate::error::Error;
+use crate::http::link::{Links, Ready};
 use crate::http::{Answer, Failure, Pools, Request, path_of};
 use crate::limits::HTTP_EXCHANGE;
 use crate::target::Target;
@@ -26,6 +31,51 @@ pub(crate) const fn plane_of(endpoint: Endpoint) -> Plane {
         Endpoint::Discovery | Endpoint::Policy | Endpoint::Enrollment => Plane::Enroll,
         Endpoint::Management => Plane::Manage,
         Endpoint::Directory => Plane::Directory,
+    }
+}
+
+/// Sends what a load device wants sent.
+pub(super) async fn send_load(links: &mut Links, outgoing: &Outgoing) -> Result<Answer, Failure> {
+    let mut headers = HeaderMap::with_capacity(6);
+    let key = outgoing.idempotency_key.map(|key| key.to_string());
+    if !outgoing.content_type.is_empty() {
+        let value = HeaderValue::from_static(outgoing.content_type);
+        headers.insert(CONTENT_TYPE, value);
+    }
+    headers.insert(
+        USER_AGENT_NAME,
+        HeaderValue::from_static(outgoing.user_agent),
+    );
+    let plane = plane_of(outgoing.endpoint);
+    let accept = (plane == Plane::Manage).then(|| HeaderValue::from_static(ACCEPT));
+    headers.extend(accept.map(|value| (hyper::header::ACCEPT, value)));
+    let certificate = match plane {
+        Plane::Manage | Plane::Directory => outgoing.certificate.clone(),
+        Plane::Enroll | Plane::Admin | Plane::Control | Plane::Push => None,
+    };
+    for (name, value) in [
+        ("client-cert", certificate),
+        ("idempotency-key", key.map(Bytes::from)),
+    ] {
+        let Some(value) = value else { continue };
+        let value = HeaderValue::from_maybe_shared(value)
+            .map_err(|error| Failure::NotSent(format!("header {name}: {error}")))?;
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    let ready = Ready {
+        method: method_of(outgoing.method),
+        url: outgoing.url(),
+        headers,
+        body: outgoing.body.clone(),
+    };
+    links.send(ready, HTTP_EXCHANGE).await
+}
+
+const fn method_of(method: emulator::Method) -> hyper::Method {
+    match method {
+        emulator::Method::Get => hyper::Method::GET,
+        emulator::Method::Post => hyper::Method::POST,
+        emulator::Method::Put => hyper::Method::PUT,
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::owned::Owned;
 use super::request_id::RequestIds;
 use super::{AuditSeen, Books, Discrepancy, Interval, Op, OpId, OpKind, OpView, Outcome, Tier};
 
@@ -14,6 +15,8 @@ pub(super) struct Accounts {
     ops: Vec<OpByte>,
     parties: Vec<Parties>,
     actors: Vec<String>,
+    owned: Owned,
+    /// The devices of ours with an operation or an event.
     targets: Vec<Uuid>,
     target_indexes: HashMap<Uuid, u32>,
     /// Operations opened, per kind.
@@ -28,6 +31,7 @@ impl Accounts {
             ops: Vec::new(),
             parties: Vec::new(),
             actors: Vec::new(),
+            owned: Owned::default(),
             targets: Vec::new(),
             target_indexes: HashMap::new(),
             opened: [0; 2],
@@ -41,7 +45,7 @@ impl Accounts {
     }
 
     pub(super) fn own(&mut self, target: Uuid) {
-        let _index = self.target_index(target);
+        self.owned.add(target);
     }
 
     pub(super) fn open(&mut self, kind: OpKind, actor: &str, target: Uuid) -> Op {
@@ -70,7 +74,11 @@ impl Accounts {
             .correlation
             .and_then(|id| self.ids.index(id))
             .filter(|index| position(*index) < self.ops.len());
-        let our_target = self.target_indexes.get(&event.target).copied();
+        let known = self.target_indexes.get(&event.target).copied();
+        let our_target = match known {
+            None if self.owned.contains(event.target) => Some(self.target_index(event.target)),
+            Some(_) | None => known,
+        };
         let agrees = our_op.is_some_and(|index| self.agrees(index, &event));
         let seen = &mut self.seen[event.kind.index()];
         if our_op.is_none() && our_target.is_none() {

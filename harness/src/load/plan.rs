@@ -194,8 +194,7 @@ impl LoadPlan {
         let mut spec = self.unsalted(device)?;
         let salt = self.options.salt;
         if salt != 0 {
-            let mut rng = Pcg64Mcg::seed_from_u64(salt ^ self.options.seed.rotate_left(17));
-            rng.advance(u128::from(device) * 16);
+            let mut rng = self.salted(device);
             spec.device_name = format!("LOAD-{salt:08x}-{device:06}");
             spec.device_id = DeviceId::from_bytes(rng.random());
             spec.hardware_id = HardwareId::from_bytes(rng.random());
@@ -203,6 +202,39 @@ impl LoadPlan {
             spec.entra_device_id = spec.entra_device_id.map(|_derived| entra);
         }
         Some(spec)
+    }
+
+    /// The id of a device in management: that of [`Self::spec`], without the rest of it.
+    #[must_use]
+    pub fn device_id(&self, device: u32) -> Option<DeviceId> {
+        self.members.get(usize::try_from(device).ok()?)?;
+        let seed = self.options.seed;
+        Some(match self.options.salt {
+            0 => DeviceId::derive(seed, u64::from(device)),
+            _ => DeviceId::from_bytes(self.salted(device).random()),
+        })
+    }
+
+    /// The id of a device in the directory: that of [`Self::spec`].
+    #[must_use]
+    pub fn entra_device_id(&self, device: u32) -> Option<uuid::Uuid> {
+        self.spec(device)?.entra_device_id
+    }
+
+    /// The device with this name.
+    #[must_use]
+    pub fn device_named(&self, name: &str) -> Option<u32> {
+        let (_, number) = name.rsplit_once('-')?;
+        let device = number.parse().ok()?;
+        (self.spec(device)?.device_name == name).then_some(device)
+    }
+
+    /// The stream of the ids that only this run has.
+    fn salted(&self, device: u32) -> Pcg64Mcg {
+        let LoadOptions { seed, salt, .. } = self.options;
+        let mut rng = Pcg64Mcg::seed_from_u64(salt ^ seed.rotate_left(17));
+        rng.advance(u128::from(device) * 16);
+        rng
     }
 
     /// SHA-256 over every device: identity, join state, build, accounts, offline or not, and its
@@ -469,6 +501,10 @@ mod tests {
         let mut names = BTreeSet::new();
         for device in 0..20 {
             let (one, two) = (plain.spec(device).unwrap(), salted.spec(device).unwrap());
+            assert_eq!(plain.device_id(device), Some(one.device_id));
+            assert_eq!(salted.device_named(&two.device_name), Some(device));
+            assert_eq!(salted.device_named(&one.device_name), None);
+            assert_eq!(salted.device_id(device), Some(two.device_id));
             assert_ne!(one.device_id, two.device_id);
             assert_ne!(one.device_name, two.device_name);
             assert_eq!(one.entra_device_id.is_some(), two.entra_device_id.is_some());

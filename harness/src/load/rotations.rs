@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::managed::Managed;
 use super::{AttemptKind, LoadParts, LoadPlan, PlannedRotation, Progress, SCOPE};
 use crate::admin::Actor;
 use crate::case::{ActionSeen, RotationCase};
@@ -35,7 +36,7 @@ pub(super) struct Ground {
     pub(super) plan: Arc<LoadPlan>,
     pub(super) clock: Clock,
     pub(super) fleet: Arc<Fleet>,
-    pub(super) managed: Arc<HashMap<u32, Uuid>>,
+    pub(super) managed: Arc<Managed>,
     pub(super) actor: Actor,
     pub(super) ledger: Ledger,
     pub(super) progress: Progress,
@@ -170,7 +171,7 @@ impl Rotations {
             let Some(device) = next.take().or_else(|| self.next_spare(kind)) else {
                 break;
             };
-            if self.busy.contains(&device) || !self.ground.managed.contains_key(&device) {
+            if self.busy.contains(&device) || self.ground.managed.id(device).is_none() {
                 continue;
             }
             let begin = Begin {
@@ -197,7 +198,7 @@ impl Rotations {
 
     fn post(&mut self, number: u32, (device, kind): (u32, AttemptKind), begun: Begun) {
         let ground = self.ground.clone();
-        let Some(managed_id) = ground.managed.get(&device).copied() else {
+        let Some(managed_id) = ground.managed.id(device) else {
             return;
         };
         self.made.spawn(async move {

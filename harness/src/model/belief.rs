@@ -24,6 +24,28 @@ const SYNCML: &str = "application/vnd.syncml.dm+xml";
 pub struct Class {
     /// The settings of the policy that reaches the device; `None` for devices that get none.
     pub policy: Option<BTreeMap<Leaf, Value>>,
+    /// Names the management server in the device's tree.
+    pub provider_id: Box<str>,
+}
+
+/// Why a rotation request must not reach its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The device was offline at the request (S19).
+    Offline,
+    /// The device was never backed up (S16).
+    Unbacked,
+}
+
+impl Refusal {
+    /// The requirement that an Exec would break.
+    #[must_use]
+    pub const fn requirement(self) -> &'static str {
+        match self {
+            Self::Offline => "REQ-ROTATE-015",
+            Self::Unbacked => "REQ-ROTATE-005",
+        }
+    }
 }
 
 /// Whether the target owes the device something.
@@ -52,8 +74,8 @@ pub enum Rotation {
     /// None was made: no Exec.
     #[default]
     None,
-    /// A request that must not lead to an Exec; the requirement that an Exec would break.
-    Refused(&'static str),
+    /// A request that must not lead to an Exec.
+    Refused(Refusal),
     /// A request was sent and its push not yet answered: an Exec may come.
     Requested,
     /// The push was answered `connected`: the Exec is due in the next first answer, as the target
@@ -69,7 +91,6 @@ pub enum Rotation {
 #[derive(Clone, Debug)]
 pub struct Belief {
     class: Arc<Class>,
-    provider_id: Arc<str>,
     set_up: Owed,
     policy: Owed,
     /// A read of the status node, owed by a session that ended before the reset was over.
@@ -80,7 +101,7 @@ pub struct Belief {
     /// Reads of the status node in this session.
     status_reads: u8,
     /// The commands of the last answer, which the next message answers.
-    outstanding: Vec<Outstanding>,
+    outstanding: Box<[Outstanding]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +169,7 @@ pub struct Judgement {
 impl Belief {
     /// The belief about a device that has just enrolled.
     #[must_use]
-    pub fn new(class: Arc<Class>, provider_id: Arc<str>) -> Self {
+    pub fn new(class: Arc<Class>) -> Self {
         let policy = if class.policy.is_some() {
             Owed::Yes
         } else {
@@ -156,14 +177,13 @@ impl Belief {
         };
         Self {
             class,
-            provider_id,
             set_up: Owed::Yes,
             policy,
             status_read: Owed::No,
             rotation: Rotation::None,
             uploaded: false,
             status_reads: 0,
-            outstanding: Vec::new(),
+            outstanding: Box::default(),
         }
     }
 
@@ -173,11 +193,11 @@ impl Belief {
         self.rotation
     }
 
-    /// A rotation request is about to be sent; `refused` names the requirement that an Exec would
-    /// break, for a device that must not get one.
-    pub const fn request_rotation(&mut self, refused: Option<&'static str>) {
+    /// A rotation request is about to be sent; `refused` says why its device must not get an Exec,
+    /// where it must not.
+    pub const fn request_rotation(&mut self, refused: Option<Refusal>) {
         self.rotation = match refused {
-            Some(requirement) => Rotation::Refused(requirement),
+            Some(refusal) => Rotation::Refused(refusal),
             None => Rotation::Requested,
         };
     }
@@ -210,6 +230,31 @@ impl Belief {
     #[must_use]
     pub fn settled(&self) -> bool {
         self.set_up == Owed::No && self.policy == Owed::No && self.status_read == Owed::No
+    }
+
+    /// What the first answer of a session must hold, when that is nothing: nothing is owed, and no
+    /// Exec is due.
+    #[must_use]
+    pub fn expect_nothing(&self) -> Option<Expectation> {
+        let open = match self.rotation {
+            Rotation::None | Rotation::Refused(_) | Rotation::Requested => false,
+            Rotation::Due | Rotation::Executing | Rotation::Told => true,
+        };
+        (self.settled() && !open).then_some(Expectation {
+            first: true,
+            set_up: Owed::No,
+            policy: Owed::No,
+            status_read: Owed::No,
+            rotation: self.rotation,
+            learned: Learned::default(),
+        })
+    }
+
+    /// A session is over: what only counted within it is forgotten. The next first answer would
+    /// have replaced it.
+    pub fn session_over(&mut self) {
+        self.status_reads = 0;
+        self.outstanding = Box::default();
     }
 
     /// What the answer to this message must hold.
@@ -270,7 +315,7 @@ impl Belief {
         };
         frame::check(request, &answer, &mut judgement.wrong);
         self.take_over(expectation);
-        let asked = Asked::of(&answer, &self.provider_id);
+        let asked = Asked::of(&answer, &self.class.provider_id);
         self.judge_commands(expectation, &asked, &mut judgement);
         if asked.execs.is_empty() && expectation.exec_due() {
             // Told once; the request is over as far as this device goes.
@@ -386,13 +431,11 @@ impl Belief {
     }
 
     fn remember(&mut self, asked: &Asked<'_>) {
-        self.outstanding.clear();
-        for (cmd_id, what) in asked.answers() {
-            self.outstanding.push(Outstanding {
-                cmd_id: cmd_id.into(),
-                what,
-            });
-        }
+        let outstanding = asked.answers().map(|(cmd_id, what)| Outstanding {
+            cmd_id: cmd_id.into(),
+            what,
+        });
+        self.outstanding = outstanding.collect();
         if !asked.execs.is_empty() {
             self.rotation = Rotation::Executing;
             self.uploaded = false;

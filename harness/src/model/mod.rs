@@ -7,10 +7,12 @@
 mod belief;
 mod enrollment;
 mod frame;
+mod shape;
 
-pub use belief::{Belief, Class, Expectation, Judgement, Owed, Rotation};
+pub use belief::{Belief, Class, Expectation, Judgement, Owed, Refusal, Rotation};
 pub use enrollment::{Provisioned, check_directory, check_discovery, check_policies, check_token};
 pub use frame::Http;
+pub use shape::{Ids, Shape};
 
 use crate::transcript::ExchangeId;
 

@@ -142,8 +142,8 @@ impl Belief {
     fn unasked_exec(&self, expectation: &Expectation) -> Option<WrongAnswer> {
         match self.rotation {
             Rotation::Requested | Rotation::Due if expectation.first => None,
-            Rotation::Refused(requirement) => Some(WrongAnswer::of(
-                requirement,
+            Rotation::Refused(refusal) => Some(WrongAnswer::of(
+                refusal.requirement(),
                 "exec-after-failed-action",
                 "no Exec for a rotation that fails",
                 "Exec ResetPassword",

@@ -1,6 +1,7 @@
 //! Answers written by hand, held against the model.
 
 use super::*;
+use crate::model::{Ids, Shape};
 
 const DEVICE: &str = "7C1E55A0D2B34F6E9A10C4D77B20E9F1";
 const SERVER: &str = "https://mdm.fabricam.example/ManagementServer/MDM.svc";
@@ -101,12 +102,10 @@ fn new_belief() -> Belief {
         (Leaf::BackupDirectory, Value::Int(1)),
         (Leaf::PasswordLength, Value::Int(24)),
     ]);
-    Belief::new(
-        Arc::new(Class {
-            policy: Some(policy),
-        }),
-        "muster".into(),
-    )
+    Belief::new(Arc::new(Class {
+        policy: Some(policy),
+        provider_id: "muster".into(),
+    }))
 }
 
 /// A device that is set up, has acknowledged its policy and has a backup.
@@ -378,7 +377,7 @@ fn an_exec_is_due_after_the_push_and_only_then() {
     let two = first_answer(&(exec(5) + &exec(6)));
     let missing = (Some("REQ-ROTATE-001"), "exec-missing");
     let refused = (Some("REQ-ROTATE-015"), "exec-after-failed-action");
-    let offline = Rotation::Refused("REQ-ROTATE-015");
+    let offline = Rotation::Refused(Refusal::Offline);
     for (rotation, answer, expected) in [
         (Rotation::None, &none, vec![]),
         (Rotation::None, &one, vec![COMMON]),
@@ -534,7 +533,10 @@ fn a_lost_answer_makes_what_was_due_possible() {
 
 #[test]
 fn a_device_without_policy_gets_no_laps_setting() {
-    let mut belief = Belief::new(Arc::new(Class { policy: None }), "muster".into());
+    let mut belief = Belief::new(Arc::new(Class {
+        policy: None,
+        provider_id: "muster".into(),
+    }));
     let right = judge(
         &mut belief.clone(),
         &first_message(),
@@ -550,4 +552,108 @@ fn a_device_without_policy_gets_no_laps_setting() {
         fingerprints(&wrong),
         [(Some("REQ-ASSIGN-001"), "laps-leaf-unexpected")]
     );
+}
+
+/// Every answer that has the shape of a right one is right to the judge as well: bytes are changed,
+/// put in and left out one by one.
+#[test]
+fn nothing_that_the_judge_refuses_has_the_shape_of_a_right_answer() {
+    let good = first_answer("");
+    let shape = Shape::of(http(&good, &good.len().to_string())).unwrap();
+    let ids = Ids {
+        session: b"7",
+        device: DEVICE.as_bytes(),
+    };
+    assert!(shape.fits(ids, http(&good, &good.len().to_string())));
+    let mut fits = 0;
+    let mut try_one = |bytes: &[u8], length: usize| {
+        let length = length.to_string();
+        let http = Http {
+            body: bytes,
+            ..http("", &length)
+        };
+        if shape.fits(ids, http) {
+            fits += 1;
+            let message = first_message();
+            let message = decode(message.as_bytes(), &Limits::default()).unwrap();
+            let mut belief = settled();
+            let expectation = belief.expect_nothing().unwrap();
+            assert_eq!(expectation, belief.expect(&message));
+            let judgement = belief.judge(&message, &expectation, http);
+            assert_eq!(judgement, Judgement::default(), "{bytes:?}");
+        }
+    };
+    for place in 0..good.len() {
+        for other in [b'0', b'1', b'<', b'A', b' ', good.as_bytes()[place] ^ 1] {
+            let mut bytes = good.clone().into_bytes();
+            bytes[place] = other;
+            try_one(&bytes, bytes.len());
+            bytes.insert(place, other);
+            try_one(&bytes, bytes.len());
+        }
+        let mut bytes = good.clone().into_bytes();
+        bytes.remove(place);
+        try_one(&bytes, bytes.len());
+        try_one(good.as_bytes(), place);
+    }
+    // Replacing a byte by itself changes nothing; nothing else may fit.
+    let same = |other: u8| good.bytes().filter(|byte| *byte == other).count();
+    let same: usize = [b'0', b'1', b'<', b'A', b' '].map(same).iter().sum();
+    assert_eq!(fits, same);
+}
+
+#[test]
+fn a_shape_takes_other_ids_and_no_foreign_ones() {
+    let shape = Shape::of(http(&first_answer(""), &first_answer("").len().to_string())).unwrap();
+    let other = first_answer("")
+        .replace(DEVICE, "00")
+        .replace("<SessionID>7<", "<SessionID>65535<");
+    let length = other.len().to_string();
+    for (session, device, fits) in [
+        ("65535", "00", true),
+        ("65535", DEVICE, false),
+        ("7", "00", false),
+        ("00", "65535", false),
+    ] {
+        let ids = Ids {
+            session: session.as_bytes(),
+            device: device.as_bytes(),
+        };
+        assert_eq!(
+            shape.fits(ids, http(&other, &length)),
+            fits,
+            "{session} {device}"
+        );
+        let failed = Http {
+            status: 500,
+            ..http(&other, &length)
+        };
+        let typed = Http {
+            content_type: Some("text/xml"),
+            ..http(&other, &length)
+        };
+        assert!(!shape.fits(ids, failed) && !shape.fits(ids, typed));
+    }
+}
+
+#[test]
+fn a_belief_that_owes_or_waits_expects_more_than_nothing() {
+    assert!(new_belief().expect_nothing().is_none());
+    let mut belief = settled();
+    assert!(belief.expect_nothing().is_some());
+    belief.request_rotation(Some(Refusal::Offline));
+    assert!(belief.expect_nothing().is_some());
+    belief.request_rotation(None);
+    assert!(belief.expect_nothing().is_some());
+    belief.push_answered();
+    assert!(belief.expect_nothing().is_none());
+}
+
+fn http<'a>(body: &'a str, length: &'a str) -> Http<'a> {
+    Http {
+        status: 200,
+        content_type: Some("application/vnd.syncml.dm+xml"),
+        content_length: Some(length),
+        body: body.as_bytes(),
+    }
 }

@@ -1,0 +1,460 @@
+//! The decisions of a shard, without a socket and without a clock: which check-in starts when, what
+//! each device sends, what its answer was worth, and what the books say of it.
+//!
+//! Time comes in with each call, answers come in as values, sessions to be carried go out in
+//! [`Engine::next_ready`]. The shard around it does the carrying. A device's decisions depend on its
+//! own answers, pushes and times alone, so that the number of shards changes none of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use emulator::{Commons, Connectivity, Device, DeviceSpec, Rested};
+use protocol::JoinType;
+use protocol::time::UtcMillis;
+
+use super::attempt::AttemptRecord;
+use super::lane::{Lane, LaneMode};
+use super::setup::Enrolled;
+use super::slot::{NEVER, Resting, Slot};
+use super::timers::Timers;
+use super::visit::{Cause, Visit};
+use super::{Place, Progress};
+use crate::clock::Clock;
+use crate::load::{Answers, LoadPlan, Member, manages};
+use crate::metrics::Timings;
+use crate::model::Class;
+use crate::push::{LoadChannels, Presence, Wake, WakeStage};
+use crate::schedule::{Books, Turns};
+use crate::transcript::{LoadPasswords, Transcript};
+
+/// Sessions in flight in one shard; a check-in that is due beyond it is not started.
+const IN_FLIGHT_MAX: u64 = 1_024;
+/// A check-in that could not start this long after its time is not started.
+const LATE_NS: u64 = 1_000_000_000;
+/// Requests in a row without any answer before the target counts as down.
+const UNANSWERED_MAX: u32 = 50;
+
+/// What an engine stands on.
+#[derive(Clone, Debug)]
+pub(super) struct Ground {
+    pub(super) plan: Arc<LoadPlan>,
+    /// Says which instant belongs to a reading; it is not read here.
+    pub(super) clock: Clock,
+    pub(super) transcript: Transcript,
+    pub(super) passwords: Arc<LoadPasswords>,
+    pub(super) progress: Progress,
+    pub(super) channels: Arc<LoadChannels>,
+    pub(super) lane: LaneMode,
+}
+
+/// What a shard leaves behind.
+#[derive(Debug)]
+pub(crate) struct ShardReport {
+    pub(crate) books: Books,
+    pub(crate) timings: Timings,
+    pub(crate) answers: Answers,
+    pub(crate) attempts: Vec<AttemptRecord>,
+    pub(crate) deliveries: BTreeMap<(JoinType, u32), u64>,
+    pub(crate) pushed_sessions: u64,
+    pub(crate) pushed_failed: u64,
+    pub(crate) setup_failed: u64,
+    pub(crate) setup_failures: Vec<String>,
+    pub(crate) in_flight_peak: u64,
+    /// When the last planned check-in was over.
+    pub(crate) last_end_ns: u64,
+    pub(crate) target_down: bool,
+}
+
+/// The devices of a shard and everything about them that changes.
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) ground: Ground,
+    place: Place,
+    pub(super) slots: Vec<Slot>,
+    timers: Timers,
+    pub(super) commons: Commons,
+    pub(super) lane: Lane,
+    /// What devices get that the load policy reaches, and what the others get.
+    classes: Vec<(Reached, Arc<Class>)>,
+    pub(super) books: Books,
+    pub(super) timings: Timings,
+    pub(super) answers: Answers,
+    pub(super) attempts: Vec<AttemptRecord>,
+    pub(super) deliveries: BTreeMap<(JoinType, u32), u64>,
+    pub(super) enrolled: Vec<Enrolled>,
+    pub(super) pushed_sessions: u64,
+    pub(super) pushed_failed: u64,
+    pub(super) setup_failed: u64,
+    pub(super) setup_failures: Vec<String>,
+    pub(super) in_flight: u64,
+    in_flight_peak: u64,
+    pub(super) last_end_ns: u64,
+    unanswered_in_a_row: u32,
+    down: bool,
+    given_up: bool,
+    turns: TurnsOfAll,
+    /// From when on check-ins are planned, once the measured phase is on.
+    measured_from_ns: Option<u64>,
+    /// Sessions to be carried.
+    ready: VecDeque<Visit>,
+    /// Devices whose rotation requests have come to an end that the target knows.
+    resolved: Vec<u32>,
+    due: Vec<(u64, u32)>,
+}
+
+/// Whether the load policy reaches a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reached {
+    Yes,
+    No,
+}
+
+/// What the turns of all devices have in common.
+#[derive(Clone, Copy, Debug)]
+struct TurnsOfAll {
+    devices: u64,
+    events: u64,
+}
+
+impl Engine {
+    pub(super) fn new(ground: Ground, place: Place, timings: Timings) -> Self {
+        let plan = Arc::clone(&ground.plan);
+        let turns = TurnsOfAll {
+            devices: plan.online(),
+            events: plan.rate().events(),
+        };
+        let devices = place.devices(plan.members().len());
+        let mut engine = Self {
+            lane: Lane::new(ground.lane),
+            ground,
+            place,
+            slots: std::iter::repeat_with(Slot::new).take(devices).collect(),
+            timers: Timers::new(devices),
+            commons: Commons::default(),
+            classes: Vec::new(),
+            books: Books::default(),
+            timings,
+            answers: Answers::default(),
+            attempts: Vec::new(),
+            deliveries: BTreeMap::new(),
+            enrolled: Vec::new(),
+            pushed_sessions: 0,
+            pushed_failed: 0,
+            setup_failed: 0,
+            setup_failures: Vec::new(),
+            in_flight: 0,
+            in_flight_peak: 0,
+            last_end_ns: 0,
+            unanswered_in_a_row: 0,
+            down: false,
+            given_up: false,
+            turns,
+            measured_from_ns: None,
+            ready: VecDeque::new(),
+            resolved: Vec::new(),
+            due: Vec::new(),
+        };
+        for (turn, device) in (0..).zip(plan.order()) {
+            if let Some(slot) = place
+                .local(*device)
+                .and_then(|local| engine.slots.get_mut(local))
+            {
+                slot.next_event = turn;
+                engine.books.planned += turns.of(turn).left();
+            }
+        }
+        engine
+    }
+
+    /// Number of a device in the fleet.
+    pub(super) fn index_of(&self, local: usize) -> u32 {
+        self.place.device(local)
+    }
+
+    /// The place of a device of this shard.
+    pub(super) fn local(&self, device: u32) -> Option<usize> {
+        self.place.local(device)
+    }
+
+    pub(super) fn member(&self, local: usize) -> Option<Member> {
+        let index = usize::try_from(self.index_of(local)).ok()?;
+        self.ground.plan.members().get(index).copied()
+    }
+
+    pub(super) fn spec(&self, local: usize) -> Option<DeviceSpec> {
+        self.ground.plan.spec(self.index_of(local))
+    }
+
+    /// The instant of a reading of the clock.
+    pub(super) fn at(&self, now_ns: u64) -> UtcMillis {
+        self.ground.clock.at(now_ns)
+    }
+
+    /// True from the start of the measured phase on.
+    pub(super) const fn measuring(&self) -> bool {
+        self.measured_from_ns.is_some()
+    }
+
+    /// When [`Self::start_due`] has something to do next.
+    pub(super) fn next_due_ns(&mut self) -> Option<u64> {
+        self.timers.next_due()
+    }
+
+    /// The next session to be carried.
+    pub(super) fn next_ready(&mut self) -> Option<Visit> {
+        self.ready.pop_front()
+    }
+
+    /// Sessions to be carried.
+    pub(super) fn ready_len(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// The devices whose rotation requests have come to an end that the target knows, told once.
+    pub(super) fn take_resolved(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.resolved)
+    }
+
+    pub(super) fn resolved(&mut self, device: u32) {
+        self.resolved.push(device);
+    }
+
+    /// Plugs the offline devices out.
+    pub(super) fn go_offline(&mut self, now_ns: u64) {
+        for local in 0..self.slots.len() {
+            if !self.member(local).is_some_and(|member| member.offline) {
+                continue;
+            }
+            let device = self.index_of(local);
+            self.ground
+                .channels
+                .set_presence(device, Presence::Disconnected);
+            if let Some(mut device) = self.take_awake(local) {
+                device.set_connectivity(self.at(now_ns), Connectivity::Offline);
+                self.lay_down(local, device);
+            }
+        }
+    }
+
+    /// Begins the measured phase: check-ins are planned from `from_ns` on.
+    pub(super) fn measure(&mut self, from_ns: u64, now_ns: u64) {
+        self.measured_from_ns = Some(from_ns);
+        for local in 0..self.slots.len() {
+            self.take_turn(local, now_ns);
+        }
+    }
+
+    /// Starts what is due.
+    pub(super) fn start_due(&mut self, now_ns: u64) {
+        let mut due = std::mem::take(&mut self.due);
+        self.timers.take_due(now_ns, &mut due);
+        for (_, device) in due.drain(..) {
+            self.take_turn(usize::try_from(device).unwrap_or(usize::MAX), now_ns);
+        }
+        self.due = due;
+    }
+
+    /// Sets the timer of a device for its next planned check-in, or starts that, or counts it as
+    /// not started. A device in a session takes its turn when the session is over.
+    pub(super) fn take_turn(&mut self, local: usize, now_ns: u64) {
+        let Some(from_ns) = self.measured_from_ns else {
+            return;
+        };
+        let Some(slot) = self.slots.get_mut(local) else {
+            return;
+        };
+        while let Some(event) = self.turns.of(slot.next_event).peek() {
+            let start_ns = self.ground.plan.rate().start_ns(event);
+            let intended_ns = from_ns.saturating_add(start_ns);
+            if intended_ns > now_ns {
+                let timer = u32::try_from(local).unwrap_or(u32::MAX);
+                self.timers.set(timer, intended_ns);
+                return;
+            }
+            if !slot.resting.is_here() {
+                return;
+            }
+            slot.next_event = slot.next_event.saturating_add(self.turns.devices.max(1));
+            let late = now_ns - intended_ns > LATE_NS;
+            if late || self.in_flight >= IN_FLIGHT_MAX || self.down {
+                self.books.not_started += 1;
+                continue;
+            }
+            self.books.started += 1;
+            self.ground.progress.started();
+            self.open(local, Cause::Planned { intended_ns });
+            return;
+        }
+    }
+
+    /// The target is gone or the user stopped the run: what was not started will not be.
+    pub(super) fn give_up(&mut self) {
+        if std::mem::replace(&mut self.given_up, true) {
+            return;
+        }
+        for (local, slot) in (0_u32..).zip(&mut self.slots) {
+            self.timers.cancel(local);
+            self.books.not_started += self.turns.of(slot.next_event).left();
+            slot.next_event = NEVER;
+        }
+    }
+
+    /// Takes a device out of its place for a session.
+    fn open(&mut self, local: usize, cause: Cause) {
+        let Some(slot) = self
+            .slots
+            .get_mut(local)
+            .filter(|slot| slot.resting.is_here())
+        else {
+            return;
+        };
+        let resting = std::mem::replace(&mut slot.resting, Resting::Away);
+        if let Some(visit) = Visit::of(local, cause, resting) {
+            self.in_flight += 1;
+            self.in_flight_peak = self.in_flight_peak.max(self.in_flight);
+            self.ready.push_back(visit);
+        }
+    }
+
+    /// Takes note of a push.
+    pub(super) fn pushed(&mut self, wake: Wake) {
+        let local = u32::try_from(wake.device)
+            .ok()
+            .and_then(|it| self.local(it));
+        let Some(local) = local else { return };
+        let Some(slot) = self.slots.get_mut(local) else {
+            return;
+        };
+        match wake.stage {
+            WakeStage::Answering => {
+                if let Some(belief) = &mut slot.belief {
+                    belief.push_answered();
+                }
+            }
+            WakeStage::Answered => {
+                slot.pushed = true;
+                self.start_pushed(local);
+            }
+            WakeStage::Absent => {}
+        }
+    }
+
+    /// Starts the session that a push asked for, unless the device is in one already: then it
+    /// follows. True when one was started.
+    pub(super) fn start_pushed(&mut self, local: usize) -> bool {
+        let Some(slot) = self.slots.get_mut(local) else {
+            return false;
+        };
+        if !slot.pushed || !slot.resting.is_here() || slot.belief.is_none() {
+            return false;
+        }
+        slot.pushed = false;
+        self.pushed_sessions += 1;
+        self.open(local, Cause::Pushed);
+        true
+    }
+
+    /// Takes note of an answer.
+    pub(super) const fn reached(&mut self) {
+        self.unanswered_in_a_row = 0;
+    }
+
+    /// Takes note of a request without an answer; after many of them the target counts as down.
+    pub(super) const fn unreached(&mut self) {
+        self.unanswered_in_a_row += 1;
+        self.down |= self.unanswered_in_a_row >= UNANSWERED_MAX;
+    }
+
+    /// True when the target counts as gone.
+    pub(super) const fn is_down(&self) -> bool {
+        self.down
+    }
+
+    /// What the devices of a join state must get, held once.
+    pub(super) fn class_of(&mut self, join: JoinType, provider_id: &str) -> Arc<Class> {
+        let reached = if manages(join) {
+            Reached::Yes
+        } else {
+            Reached::No
+        };
+        let of = |known: &&(Reached, Arc<Class>)| {
+            known.0 == reached && *known.1.provider_id == *provider_id
+        };
+        if let Some((_, class)) = self.classes.iter().find(of) {
+            return Arc::clone(class);
+        }
+        let policy = self.ground.plan.policy();
+        let class = Arc::new(Class {
+            policy: (reached == Reached::Yes).then(|| policy.clone()),
+            provider_id: provider_id.into(),
+        });
+        // Nothing differs but the provider id, and a target has one.
+        if self.classes.len() < CLASSES_MAX {
+            self.classes.push((reached, Arc::clone(&class)));
+        }
+        class
+    }
+
+    /// The device of a slot, awake and out of its place; `None` when there is none.
+    pub(super) fn take_awake(&mut self, local: usize) -> Option<Box<Device>> {
+        let slot = self.slots.get_mut(local)?;
+        if !slot.resting.is_here() {
+            return None;
+        }
+        match std::mem::replace(&mut slot.resting, Resting::Away) {
+            Resting::Asleep(rested) => self.awake(local, &rested),
+            Resting::Awake(device) => Some(device),
+            Resting::Unknown | Resting::Registered(_) | Resting::Away => None,
+        }
+    }
+
+    pub(super) fn awake(&self, local: usize, rested: &Rested) -> Option<Box<Device>> {
+        self.spec(local).map(|spec| Box::new(rested.wake(spec)))
+    }
+
+    /// Puts a device back into its place, in the compact form if it fits.
+    pub(super) fn lay_down(&mut self, local: usize, device: Box<Device>) {
+        let resting = match self.spec(local) {
+            Some(spec) => match device.rest(spec, &mut self.commons) {
+                Ok(rested) => Resting::Asleep(rested),
+                Err(device) => Resting::Awake(device),
+            },
+            None => Resting::Awake(device),
+        };
+        if let Some(slot) = self.slots.get_mut(local) {
+            slot.resting = resting;
+        }
+    }
+
+    /// What the shard has when it ends.
+    pub(super) fn report(&mut self) -> ShardReport {
+        self.close_attempts();
+        tracing::debug!(hits = self.lane.hits, "answers of a known shape");
+        // A session that never ended did not complete.
+        self.books.failed = self.books.started - self.books.completed;
+        ShardReport {
+            books: self.books,
+            timings: self.timings.clone(),
+            answers: std::mem::take(&mut self.answers),
+            attempts: std::mem::take(&mut self.attempts),
+            deliveries: std::mem::take(&mut self.deliveries),
+            pushed_sessions: self.pushed_sessions,
+            pushed_failed: self.pushed_failed,
+            setup_failed: self.setup_failed,
+            setup_failures: std::mem::take(&mut self.setup_failures),
+            in_flight_peak: self.in_flight_peak,
+            last_end_ns: self.last_end_ns,
+            target_down: self.down,
+        }
+    }
+}
+
+/// Most classes that are held once.
+const CLASSES_MAX: usize = 16;
+
+impl TurnsOfAll {
+    /// The turns of a device from an event on.
+    const fn of(self, next_event: u64) -> Turns {
+        Turns::new(next_event, self.devices, self.events)
+    }
+}

@@ -1,0 +1,375 @@
+//! Engines in virtual time: the number of shards and the short way change nothing that can be seen.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emulator::{Endpoint, EnrollmentGrant};
+use protocol::enrollment::{Credential, TOKEN_TYPE_USER};
+use protocol::secret::Secret;
+use tokio::sync::mpsc;
+
+use super::attempt::Begin;
+use super::desk::{Desk, HOST, Style};
+use super::engine::{Engine, Ground};
+use super::lane::LaneMode;
+use super::visit::Visit;
+use super::{Place, Progress};
+use crate::clock::Clock;
+use crate::lab::silent_device;
+use crate::load::{AttemptKind, LoadOptions, LoadPlan, Mix, manages};
+use crate::metrics::Timings;
+use crate::push::{PushEndpoint, Wake, WakeStage};
+use crate::transcript::{LoadPasswords, Transcript};
+
+const DEVICES: u32 = 60;
+const SECOND_NS: u64 = 1_000_000_000;
+/// Long enough that each device lives through several of its hourly cycles.
+const HOURS: u64 = 4;
+
+/// Engines with their target, in virtual time.
+struct World {
+    plan: Arc<LoadPlan>,
+    engines: Vec<Engine>,
+    desk: Desk,
+    now_ns: u64,
+    /// Answers on their way, by time and device.
+    answers: BinaryHeap<Reverse<(u64, u32)>>,
+    visits: BTreeMap<u32, (Visit, crate::http::Answer)>,
+    /// What each device did: time, service, bytes.
+    deeds: BTreeMap<u32, String>,
+}
+
+/// What can be seen of a run.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    deeds: BTreeMap<u32, String>,
+    /// The record of each device at the end.
+    records: BTreeMap<u32, String>,
+    counts: String,
+}
+
+fn plan(seed: u64) -> Arc<LoadPlan> {
+    Arc::new(LoadPlan::new(LoadOptions {
+        devices: DEVICES,
+        offline_ppm: 200_000,
+        mix: Mix::DEFAULT,
+        duration: Duration::from_secs(HOURS * 3_600),
+        per_1000_s: Some(150),
+        seed,
+        salt: seed,
+        shards: None,
+    }))
+}
+
+impl World {
+    async fn new(
+        (plan, clock): (Arc<LoadPlan>, &Clock),
+        shards: usize,
+        way: (LaneMode, Style),
+    ) -> Self {
+        let transcript = Transcript::default();
+        let push = PushEndpoint::start(clock.clone(), "wake".to_owned(), transcript.clone())
+            .await
+            .unwrap();
+        let queues = (0..shards).map(|_| mpsc::unbounded_channel().0).collect();
+        let ground = Ground {
+            plan: Arc::clone(&plan),
+            clock: clock.clone(),
+            transcript,
+            passwords: Arc::new(LoadPasswords::new(
+                plan.options().seed,
+                DEVICES,
+                plan.policy(),
+            )),
+            progress: Progress::default(),
+            channels: push.open_load(DEVICES, queues),
+            lane: way.0,
+        };
+        let specs = (0..DEVICES).map(|device| plan.spec(device).unwrap());
+        let reached = specs.filter(|spec| manages(spec.join_type));
+        let reached = reached.map(|spec| spec.device_id.to_string()).collect();
+        let engine = |shard| {
+            let place = Place::of(shard, shards);
+            Engine::new(ground.clone(), place, Timings::new().unwrap())
+        };
+        Self {
+            engines: (0..shards).map(engine).collect(),
+            desk: Desk::new(way.1, plan.policy().clone(), reached),
+            plan,
+            now_ns: SECOND_NS,
+            answers: BinaryHeap::new(),
+            visits: BTreeMap::new(),
+            deeds: BTreeMap::new(),
+        }
+    }
+
+    fn engine(&mut self, device: u32) -> (&mut Engine, usize) {
+        let shards = self.engines.len();
+        let engine = &mut self.engines[device as usize % shards];
+        let local = engine.local(device).unwrap();
+        (engine, local)
+    }
+
+    fn enroll(&mut self, device: u32) {
+        let spec = self.plan.spec(device).unwrap();
+        let (at, text) = (self.now_ns, Secret::from("dG9rZW4="));
+        let (engine, local) = self.engine(device);
+        let grant = EnrollmentGrant {
+            discovery_url: format!("{HOST}/EnrollmentServer/Discovery.svc"),
+            directory_url: format!("{HOST}/directory"),
+            channel_uri: format!("http://push.example/{device}"),
+            credential: Credential::Token {
+                value_type: TOKEN_TYPE_USER.to_owned(),
+                text,
+            },
+        };
+        let mut emulated = Box::new(silent_device(spec));
+        emulated.enroll(engine.at(at), grant);
+        let mut visit = Visit::enrollment(local, emulated);
+        self.carry_alone(device, &mut visit);
+        let at = self.now_ns;
+        let (engine, _) = self.engine(device);
+        assert!(visit.go_on_enrolled(engine.at(at)));
+        self.carry_alone(device, &mut visit);
+        let (engine, local) = self.engine(device);
+        let complete = visit.is_complete();
+        engine.put_back(visit);
+        engine.settle_enrollment(local, Some(complete));
+    }
+
+    fn carry_alone(&mut self, device: u32, visit: &mut Visit) {
+        while let Some(answer) = self.send(device, visit) {
+            self.now_ns = answer.received_ns;
+            self.engine(device).0.answered(visit, &answer);
+        }
+    }
+
+    /// The next request of a visit and the answer that it will have.
+    fn send(&mut self, device: u32, visit: &mut Visit) -> Option<crate::http::Answer> {
+        let now_ns = self.now_ns;
+        if !self.engine(device).0.advance(visit, now_ns) {
+            return None;
+        }
+        let device_id = self.plan.device_id(device).unwrap().to_string();
+        let outgoing = visit.outgoing().unwrap();
+        // Keys come from the system, so that no two enrolments are alike.
+        let body: &[u8] = match outgoing.endpoint {
+            Endpoint::Enrollment => b"",
+            _ => &outgoing.body,
+        };
+        let deeds = self.deeds.entry(device).or_default();
+        writeln!(
+            deeds,
+            "{now_ns} {} {} {:?} {:?} {}",
+            outgoing.method.as_str(),
+            outgoing.url(),
+            outgoing.certificate,
+            (
+                outgoing.content_type,
+                outgoing.user_agent,
+                outgoing.idempotency_key
+            ),
+            String::from_utf8_lossy(body),
+        )
+        .unwrap();
+        let latency_ns = 200_000 + u64::from(device) * 7_919 % 900_000;
+        let times = (now_ns, now_ns + latency_ns);
+        let said = (&*device_id, &*outgoing.body);
+        Some(self.desk.answer(outgoing.endpoint, said, times))
+    }
+
+    /// Sends for every visit that is ready.
+    fn start_ready(&mut self) {
+        for shard in 0..self.engines.len() {
+            while let Some(visit) = self.engines[shard].next_ready() {
+                let device = self.engines[shard].index_of(visit.local);
+                self.go_on(device, visit);
+            }
+        }
+    }
+
+    fn go_on(&mut self, device: u32, mut visit: Visit) {
+        match self.send(device, &mut visit) {
+            Some(answer) => {
+                self.answers.push(Reverse((answer.received_ns, device)));
+                self.visits.insert(device, (visit, answer));
+            }
+            None => {
+                let now_ns = self.now_ns;
+                self.engine(device).0.close(visit, now_ns);
+            }
+        }
+    }
+
+    /// Lets time run until `until_ns`.
+    fn run_until(&mut self, until_ns: u64) {
+        loop {
+            self.start_ready();
+            let due = self
+                .engines
+                .iter_mut()
+                .filter_map(Engine::next_due_ns)
+                .min();
+            let answer = self.answers.peek().map(|Reverse((at, _))| *at);
+            let Some(next_ns) = due.into_iter().chain(answer).min() else {
+                break;
+            };
+            if next_ns > until_ns {
+                break;
+            }
+            self.now_ns = self.now_ns.max(next_ns);
+            if answer == Some(next_ns) {
+                let Reverse((_, device)) = self.answers.pop().unwrap();
+                let (mut visit, answer) = self.visits.remove(&device).unwrap();
+                self.engine(device).0.answered(&mut visit, &answer);
+                self.go_on(device, visit);
+            } else {
+                let now_ns = self.now_ns;
+                for engine in &mut self.engines {
+                    engine.start_due(now_ns);
+                }
+            }
+        }
+        self.now_ns = self.now_ns.max(until_ns);
+    }
+
+    /// A rotation of a device, asked for and pushed.
+    fn rotate(&mut self, attempt: u32, device: u32) {
+        let now_ns = self.now_ns;
+        let device_id = self.plan.device_id(device).unwrap().to_string();
+        let begin = Begin {
+            device,
+            attempt,
+            kind: AttemptKind::Online,
+        };
+        let (engine, _) = self.engine(device);
+        if !engine.begin_attempt(begin, now_ns).ready {
+            return;
+        }
+        engine.posted(device, Some(204));
+        for stage in [WakeStage::Answering, WakeStage::Answered] {
+            engine.pushed(Wake {
+                device: u64::from(device),
+                stage,
+            });
+        }
+        self.desk.rotate(&device_id);
+    }
+
+    fn seen(mut self) -> Seen {
+        let mut records = BTreeMap::new();
+        let (mut books, mut answers) = (crate::schedule::Books::default(), [0; 5]);
+        let mut deliveries = BTreeMap::new();
+        for engine in &mut self.engines {
+            for local in 0..engine.slots.len() {
+                let slot = &engine.slots[local];
+                let kept = (&slot.resting, &slot.belief, slot.next_event, slot.pushed);
+                let record = format!("{kept:?} {}", slot.hours_to_expiry(engine.at(0)));
+                records.insert(engine.index_of(local), record);
+            }
+            let report = engine.report();
+            books.merge(&report.books);
+            let counted = &report.answers;
+            for (sum, count) in answers.iter_mut().zip([
+                counted.responses,
+                counted.verified,
+                counted.setup_responses,
+                counted.setup_verified,
+                counted.wrong_total,
+            ]) {
+                *sum += count;
+            }
+            for (class, count) in report.deliveries {
+                *deliveries.entry(class).or_insert(0) += count;
+            }
+            for attempt in report.attempts {
+                let attempt = format!(
+                    "{:?}",
+                    (
+                        attempt.attempt,
+                        attempt.execs,
+                        attempt.backups,
+                        attempt.password_changed
+                    )
+                );
+                records.entry(u32::MAX).or_default().push_str(&attempt);
+            }
+        }
+        assert!(books.balance(), "{books:?}");
+        Seen {
+            deeds: self.deeds,
+            records,
+            counts: format!("{books:?} {answers:?} {deliveries:?}"),
+        }
+    }
+}
+
+/// A whole load in virtual time; also how often the short way was taken.
+async fn run(seed: u64, clock: &Clock, shards: usize, way: (LaneMode, Style)) -> (Seen, u64) {
+    let plan = plan(seed);
+    let mut world = World::new((Arc::clone(&plan), clock), shards, way).await;
+    for device in 0..DEVICES {
+        world.enroll(device);
+    }
+    let from_ns = 10 * SECOND_NS;
+    assert!(world.now_ns < from_ns);
+    world.now_ns = from_ns;
+    for engine in &mut world.engines {
+        engine.go_offline(from_ns);
+        engine.measure(from_ns, from_ns);
+    }
+    let online = plan.candidates(AttemptKind::Online);
+    for (attempt, device) in (0..).zip(online.iter().cycle().take(40)) {
+        world.run_until(from_ns + u64::from(attempt) * 300 * SECOND_NS);
+        world.rotate(attempt, *device);
+    }
+    world.run_until((HOURS * 3_600 + 60) * SECOND_NS);
+    let hits = world.engines.iter().map(|engine| engine.lane.hits).sum();
+    (world.seen(), hits)
+}
+
+#[tokio::test]
+async fn devices_decide_alike_in_any_number_of_shards() {
+    let clock = Clock::start();
+    for seed in [3, 4] {
+        let (one, hits) = run(seed, &clock, 1, (LaneMode::On, Style::Plain)).await;
+        assert!(hits > 1_000, "seed {seed}: {hits}");
+        assert!(one.counts.contains("failed: 0"), "{}", one.counts);
+        for shards in [2, 3, 7] {
+            let (other, _) = run(seed, &clock, shards, (LaneMode::On, Style::Plain)).await;
+            assert_eq!(one.counts, other.counts, "seed {seed}, {shards} shards");
+            assert_eq!(one.deeds, other.deeds, "seed {seed}, {shards} shards");
+            for (device, record) in &one.records {
+                if *device != u32::MAX {
+                    assert_eq!(
+                        record, &other.records[device],
+                        "seed {seed}, {shards} shards"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_short_way_sends_keeps_and_counts_what_the_whole_way_does() {
+    let clock = Clock::start();
+    for (seed, style, hit) in [
+        (5, Style::Plain, Some(true)),
+        (6, Style::Volatile, Some(false)),
+        (7, Style::Slips(3), Some(true)),
+        // One byte may be changed without making an answer wrong, so that some are learned.
+        (8, Style::Slips(1), None),
+    ] {
+        let (short, hits) = run(seed, &clock, 2, (LaneMode::On, style)).await;
+        let (whole, none) = run(seed, &clock, 2, (LaneMode::Off, style)).await;
+        assert_eq!(none, 0);
+        let taken = hit.unwrap_or(hits > 0);
+        assert_eq!(hits > 0, taken, "seed {seed} {style:?}: {hits}");
+        assert_eq!(short.counts, whole.counts, "seed {seed} {style:?}");
+        assert_eq!(short, whole, "seed {seed} {style:?}");
+    }
+}
