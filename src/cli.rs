@@ -93,6 +93,10 @@ pub(crate) struct RunArgs {
     /// Write report.json, junit.xml and the evidence of violations into this folder.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+    /// Keys made beforehand that the load fleet shares, 0 for a key a device [default: 0 up to
+    /// 50000 devices, then 1024].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub key_pool: Option<u32>,
     /// Bearer token that the target sends with its pushes.
     #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
     pub push_token: String,

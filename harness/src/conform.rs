@@ -99,6 +99,7 @@ fn run_options(options: &ConformOptions) -> RunOptions {
             per_1000_s: None,
             seed: options.seed,
             salt: 0,
+            key_pool: None,
             shards: None,
         },
         push_token: options.push_token.clone(),

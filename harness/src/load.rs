@@ -17,7 +17,8 @@ mod rotations;
 
 pub use outcome::{Answers, LoadOutcome};
 pub use plan::{
-    AttemptKind, LoadOptions, LoadPlan, Member, PlannedRotation, ROTATION_ACTOR, manages,
+    AttemptKind, LoadOptions, LoadPlan, Member, OWN_KEYS_MAX, PlannedRotation, ROTATION_ACTOR,
+    manages,
 };
 
 pub use crate::fleet::mix::Mix;

@@ -126,8 +126,12 @@ async fn carry(
         });
     let progress = Progress::default();
     let shown = tokio::spawn(progress::show(progress.clone(), arguments.devices));
+    let load = load_options(&arguments);
+    if load.keys() > 0 {
+        progress::line(&format!("the load fleet shares {} keys", load.keys()));
+    }
     let options = RunOptions {
-        load: load_options(&arguments),
+        load,
         push_token: arguments.push_token,
         origin,
         terms,
@@ -169,6 +173,7 @@ fn load_options(arguments: &RunArgs) -> LoadOptions {
         seed: arguments.seed,
         salt: 0,
         shards: None,
+        key_pool: arguments.key_pool,
     }
 }
 

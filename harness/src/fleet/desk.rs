@@ -47,12 +47,19 @@ pub(super) struct Desk {
 
 #[derive(Debug, Default)]
 struct Known {
-    set_up: bool,
-    policy: bool,
+    told: Told,
+    /// What a rotation still wants to know.
     exec_due: bool,
     status_due: bool,
     uploaded: bool,
     answers: u64,
+}
+
+/// What a device has told.
+#[derive(Debug, Default)]
+struct Told {
+    set_up: bool,
+    policy: bool,
 }
 
 impl Desk {
@@ -87,9 +94,8 @@ impl Desk {
             Endpoint::Discovery => (200, "application/soap+xml", discovered().encode()),
             Endpoint::Policy => (200, "application/soap+xml", policies().encode()),
             Endpoint::Enrollment => {
-                let found = match decode_request(body).unwrap() {
-                    SoapRequest::RequestSecurityToken(request) => request,
-                    other => panic!("{other:?}"),
+                let SoapRequest::RequestSecurityToken(found) = decode_request(body).unwrap() else {
+                    panic!("no request for a token");
                 };
                 let named = found.context.iter().find(|(name, _)| name == "DeviceID");
                 assert_eq!(named.unwrap().1, device_id);
@@ -146,19 +152,20 @@ impl Desk {
         let known = self.known(device_id);
         for command in &message.commands {
             match command {
-                Command::Status(status) if status.cmd == "Atomic" => known.policy = true,
+                Command::Status(status) if status.cmd == "Atomic" => known.told.policy = true,
                 Command::Status(status) if status.cmd == "Exec" => {
                     known.exec_due = false;
                     known.status_due = !status.code.is_failure();
                 }
                 Command::Results(results) => {
-                    let read = results.items.iter().any(|item| {
-                        item.source.as_deref() == Some(RESET_PASSWORD_STATUS) && item.text() == "0"
-                    });
-                    known.set_up = true;
-                    known.status_due &= !(read && uploaded);
+                    known.told.set_up = true;
+                    known.status_due &= !(uploaded && results.items.iter().any(reads_done));
                 }
-                _ => {}
+                Command::Status(_)
+                | Command::Alert(_)
+                | Command::Request(_)
+                | Command::Container(_)
+                | Command::Unknown(_) => {}
             }
         }
     }
@@ -168,7 +175,7 @@ impl Desk {
         let policy = self.policy.clone();
         let known = self.known(device_id);
         let mut wishes = Vec::new();
-        if first && !known.set_up {
+        if first && !known.told.set_up {
             let push = format!("./Vendor/MSFT/DMClient/Provider/{PROVIDER}/Push");
             wishes.push(request("20", Verb::Add, push.clone(), Some(("node", None))));
             let pfn = Some(("chr", Some("Desk.Test_0")));
@@ -176,7 +183,7 @@ impl Desk {
             wishes.push(request("22", Verb::Get, format!("{push}/ChannelURI"), None));
             wishes.push(request("23", Verb::Get, format!("{push}/Status"), None));
         }
-        if first && reached && !known.policy {
+        if first && reached && !known.told.policy {
             wishes.push(atomic(&policy));
         }
         if first && known.exec_due {
@@ -189,6 +196,11 @@ impl Desk {
         }
         wishes
     }
+}
+
+/// True for the status node with the value 0.
+fn reads_done(item: &Item<'_>) -> bool {
+    item.source.as_deref() == Some(RESET_PASSWORD_STATUS) && item.text() == "0"
 }
 
 fn atomic(policy: &BTreeMap<Leaf, Value>) -> Command<'static> {

@@ -20,6 +20,7 @@ use super::timers::Timers;
 use super::visit::{Cause, Visit};
 use super::{Place, Progress};
 use crate::clock::Clock;
+use crate::keys::KeyPool;
 use crate::load::{Answers, LoadPlan, Member, manages};
 use crate::metrics::Timings;
 use crate::model::Class;
@@ -45,6 +46,7 @@ pub(super) struct Ground {
     pub(super) progress: Progress,
     pub(super) channels: Arc<LoadChannels>,
     pub(super) lane: LaneMode,
+    pub(super) keys: Arc<KeyPool>,
 }
 
 /// What a shard leaves behind.

@@ -46,6 +46,7 @@ pub(crate) use setup::Enrolled;
 
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::keys::KeyPool;
 use crate::load::LoadPlan;
 use crate::push::PushEndpoint;
 use crate::target::Target;
@@ -280,6 +281,7 @@ impl Fleet {
         let policy = parts.plan.policy();
         let passwords = Arc::new(LoadPasswords::new(options.seed, devices, policy));
         parts.transcript.know_fleet(Arc::clone(&passwords));
+        let keys = Arc::new(KeyPool::of(options.keys())?);
         let context = Context {
             target: parts.target,
             cancel: parts.cancel,
@@ -292,6 +294,7 @@ impl Fleet {
                 progress: parts.progress,
                 channels: parts.push.open_load(devices, wakes),
                 lane: lane::LaneMode::On,
+                keys,
                 plan: parts.plan,
             },
             push: parts.push,

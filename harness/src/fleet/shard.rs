@@ -127,9 +127,7 @@ impl Shard {
                 engine.give_up();
             }
             for device in engine.take_resolved() {
-                if self.context.resolved.send(device).is_err() {
-                    tracing::debug!(device, "attempt resolved after the end of the load");
-                }
+                self.resolved(device);
             }
             if engine.measuring() && engine.books.balance() {
                 self.measured.take().into_iter().for_each(|it| told(it, ()));
@@ -143,6 +141,13 @@ impl Shard {
         }
         self.call_workers();
         self.set_alarm();
+    }
+
+    /// The target knows the end of a device's rotation request.
+    fn resolved(&self, device: u32) {
+        if self.context.resolved.send(device).is_err() {
+            tracing::debug!(device, "attempt resolved after the end of the load");
+        }
     }
 
     /// Has a worker for each session that waits, as far as there are any.
@@ -196,7 +201,7 @@ impl Shard {
     /// Carries requests until the device has nothing more to send; returns the time of the end.
     pub(super) async fn carry(&self, visit: &mut Visit, links: &mut Links) -> u64 {
         let mut now_ns = self.now_ns();
-        while self.engine.borrow_mut().advance(visit, now_ns) {
+        while self.engine.borrow().advance(visit, now_ns) {
             let answer = match visit.outgoing() {
                 Some(_) if self.engine.borrow().is_down() => {
                     Err(Failure::NotSent("the target is down".to_owned()))

@@ -1,8 +1,12 @@
 //! The timers of a shard: a calendar ring of short buckets, one entry a device at most.
 //!
 //! Entries are linked by device index through two arrays, so setting, cancelling and taking an
-//! entry allocates nothing. An entry further away than one turn of the ring stays in its bucket
-//! until its turn comes.
+//! entry of the ring allocates nothing. An entry further away than one turn of the ring stays in its
+//! bucket until its turn comes. What is due in the present bucket stands in a small heap, so that
+//! the earliest time is known without looking through a bucket again and again.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Width of a bucket.
 const BUCKET_NS: u64 = 16_000_000;
@@ -10,6 +14,8 @@ const BUCKET_NS: u64 = 16_000_000;
 const BUCKETS: usize = 2_048;
 /// The end of a list, and the mark of a device without entry.
 const NONE: u32 = u32::MAX;
+/// The mark of a device whose entry stands in the heap.
+const NEAR: u32 = u32::MAX - 1;
 
 /// The timers of the devices 0 to n - 1 of a shard.
 #[derive(Debug)]
@@ -17,8 +23,10 @@ pub struct Timers {
     /// First device of each bucket.
     heads: Vec<u32>,
     links: Vec<Link>,
-    /// Everything before this instant has been taken.
-    taken_ns: u64,
+    /// Everything that is due before the bucket `cursor` begins, and what was taken back of it.
+    near: BinaryHeap<Reverse<(u64, u32)>>,
+    /// The first bucket of time, counted from 0, whose entries still stand in the ring.
+    cursor: u64,
     len: usize,
 }
 
@@ -27,7 +35,7 @@ struct Link {
     due_ns: u64,
     next: u32,
     previous: u32,
-    /// The bucket of the entry, [`NONE`] without one.
+    /// The bucket of the entry, [`NEAR`] in the heap, [`NONE`] without one.
     bucket: u32,
 }
 
@@ -45,7 +53,8 @@ impl Timers {
         Self {
             heads: vec![NONE; BUCKETS],
             links: vec![UNSET; devices],
-            taken_ns: 0,
+            near: BinaryHeap::new(),
+            cursor: 0,
             len: 0,
         }
     }
@@ -65,28 +74,33 @@ impl Timers {
     /// Sets the timer of a device, in the place of the one it had.
     pub fn set(&mut self, device: u32, due_ns: u64) {
         self.cancel(device);
-        // What is due already goes where the next taking begins.
-        let bucket = bucket_of(due_ns.max(self.taken_ns));
-        let (Some(slot), Some(place)) = (index(device), index(bucket)) else {
+        let Some(link) = index(device).and_then(|slot| self.links.get_mut(slot)) else {
             return;
         };
-        let Some(head) = self.heads.get(place).copied() else {
+        self.len += 1;
+        if due_ns / BUCKET_NS < self.cursor {
+            *link = Link {
+                due_ns,
+                bucket: NEAR,
+                ..UNSET
+            };
+            self.near.push(Reverse((due_ns, device)));
             return;
-        };
-        let Some(link) = self.links.get_mut(slot) else {
+        }
+        let bucket = place_of(due_ns / BUCKET_NS);
+        let Some(head) = self.heads.get_mut(bucket) else {
             return;
         };
         *link = Link {
             due_ns,
-            next: head,
+            next: *head,
             previous: NONE,
-            bucket,
+            bucket: u32::try_from(bucket).unwrap_or(NONE),
         };
-        if let Some(follower) = index(head).and_then(|head| self.links.get_mut(head)) {
+        let follower = std::mem::replace(head, device);
+        if let Some(follower) = index(follower).and_then(|slot| self.links.get_mut(slot)) {
             follower.previous = device;
         }
-        self.heads[place] = device;
-        self.len += 1;
     }
 
     /// Takes the timer of a device back; nothing happens without one.
@@ -98,8 +112,13 @@ impl Timers {
             next,
             previous,
             bucket,
-            ..
+            due_ns: _,
         } = std::mem::replace(link, UNSET);
+        if bucket == NONE {
+            return;
+        }
+        self.len -= 1;
+        // What stands in the heap is passed over when its turn comes.
         let Some(place) = index(bucket) else { return };
         if let Some(follower) = index(next).and_then(|next| self.links.get_mut(next)) {
             follower.previous = previous;
@@ -108,79 +127,68 @@ impl Timers {
             Some(leader) => leader.next = next,
             None => self.heads[place] = next,
         }
-        self.len -= 1;
     }
 
     /// Appends every device that is due at `now_ns` with its time, in order of time and then of
     /// device, and takes their timers back.
     pub fn take_due(&mut self, now_ns: u64, due: &mut Vec<(u64, u32)>) {
-        let start = due.len();
-        let first = self.taken_ns / BUCKET_NS;
-        let turn = u64::try_from(BUCKETS).unwrap_or(u64::MAX);
-        let last = (now_ns / BUCKET_NS).min(first.saturating_add(turn - 1));
-        for bucket in first..=last {
-            if self.is_empty() {
-                break;
-            }
-            self.take_bucket(place_of(bucket), now_ns, due);
-        }
-        self.taken_ns = self.taken_ns.max(now_ns);
-        due[start..].sort_unstable();
-    }
-
-    fn take_bucket(&mut self, place: usize, now_ns: u64, due: &mut Vec<(u64, u32)>) {
-        let mut device = self.heads[place];
-        while let Some(link) = index(device).and_then(|slot| self.links.get(slot)).copied() {
-            if link.due_ns <= now_ns {
-                self.cancel(device);
-                due.push((link.due_ns, device));
-            }
-            device = link.next;
+        while let Some(due_ns) = self.next_due().filter(|due_ns| *due_ns <= now_ns) {
+            let Some(Reverse((_, device))) = self.near.pop() else {
+                return;
+            };
+            self.cancel(device);
+            due.push((due_ns, device));
         }
     }
 
     /// The earliest time that is set.
     #[must_use]
-    pub fn next_due(&self) -> Option<u64> {
+    pub fn next_due(&mut self) -> Option<u64> {
         if self.is_empty() {
+            self.near.clear();
             return None;
         }
-        let first = self.taken_ns / BUCKET_NS;
-        let turn = u64::try_from(BUCKETS).unwrap_or(u64::MAX);
-        let mut later: Option<u64> = None;
-        for bucket in first..first + turn {
-            let end_ns = (bucket + 1).saturating_mul(BUCKET_NS);
-            let earliest = self.bucket(place_of(bucket)).min();
-            if let Some(due_ns) = earliest.filter(|due_ns| *due_ns < end_ns) {
-                return Some(due_ns);
+        loop {
+            match self.near.peek().copied() {
+                Some(Reverse((due_ns, device))) if self.stands(due_ns, device) => {
+                    return Some(due_ns);
+                }
+                Some(_taken_back) => {
+                    self.near.pop();
+                }
+                None => self.draw_near(),
             }
-            // Entries of later turns: the earliest of them, unless a nearer bucket has one.
-            later = later.into_iter().chain(earliest).min();
         }
-        later
     }
 
-    fn bucket(&self, place: usize) -> impl Iterator<Item = u64> + '_ {
-        let mut device = self.heads[place];
-        std::iter::from_fn(move || {
-            let link = self.links.get(index(device)?)?;
+    /// True for an entry of the heap that was not taken back.
+    fn stands(&self, due_ns: u64, device: u32) -> bool {
+        let link = index(device).and_then(|slot| self.links.get(slot));
+        link.is_some_and(|link| link.bucket == NEAR && link.due_ns == due_ns)
+    }
+
+    /// Moves the entries of the next bucket of time into the heap.
+    fn draw_near(&mut self) {
+        let bucket = self.cursor;
+        self.cursor += 1;
+        let mut device = self.heads[place_of(bucket)];
+        while let Some(link) = index(device).and_then(|slot| self.links.get(slot)).copied() {
+            if link.due_ns / BUCKET_NS == bucket {
+                // The entry is now due before the cursor, and so goes into the heap.
+                self.set(device, link.due_ns);
+            }
             device = link.next;
-            Some(link.due_ns)
-        })
+        }
     }
-}
-
-fn bucket_of(due_ns: u64) -> u32 {
-    u32::try_from(place_of(due_ns / BUCKET_NS)).unwrap_or(NONE)
 }
 
 fn place_of(bucket: u64) -> usize {
     usize::try_from(bucket).unwrap_or(usize::MAX) % BUCKETS
 }
 
-/// The place in an array of a device or bucket; `None` for [`NONE`].
+/// The place in an array of a device or bucket; `None` for [`NONE`] and [`NEAR`].
 fn index(number: u32) -> Option<usize> {
-    if number == NONE {
+    if number >= NEAR {
         None
     } else {
         usize::try_from(number).ok()

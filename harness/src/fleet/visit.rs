@@ -172,7 +172,7 @@ impl Visit {
 
 impl Engine {
     /// Goes on with a visit: true when [`Visit::outgoing`] is to be sent, false when it is over.
-    pub(super) fn advance(&mut self, visit: &mut Visit, now_ns: u64) -> bool {
+    pub(super) fn advance(&self, visit: &mut Visit, now_ns: u64) -> bool {
         visit.asked_ns = now_ns;
         if visit.requests >= REQUESTS_MAX {
             return false;
@@ -205,7 +205,7 @@ impl Engine {
     }
 
     /// Takes the short way if it is open; gives the device back if not.
-    fn go_briefly(&mut self, visit: &mut Visit, rested: Rested) -> Option<Rested> {
+    fn go_briefly(&self, visit: &mut Visit, rested: Rested) -> Option<Rested> {
         let planned = matches!(visit.cause, Cause::Planned { .. });
         let belief = self.belief(visit.local);
         let (true, Some(opening), Some(expectation)) = (
@@ -249,7 +249,7 @@ impl Engine {
         };
         // A timer may have nothing to send; each is due once, so that this ends.
         for _ in 0..REQUESTS_MAX {
-            provide_key(device, now);
+            self.provide_key(visit.local, device, now);
             let transmit = device.poll_transmit(now);
             let timer = device.poll_timeout().is_some_and(|due| due <= now);
             match transmit {
@@ -264,6 +264,19 @@ impl Engine {
             visit.ended = session_end(device).or(visit.ended);
         }
         None
+    }
+
+    /// Makes the certificate request that the device waits for, if it does. Nothing needs the key
+    /// afterwards: who a device is goes out as a header.
+    fn provide_key(&self, local: usize, device: &mut Device, now: UtcMillis) {
+        let Some(request) = device.key_request() else {
+            return;
+        };
+        let index = self.index_of(local);
+        match self.ground.keys.certificate_request(index, &request) {
+            Ok(der) => device.provide_request(now, der),
+            Err(error) => tracing::error!(%error, "no certificate request"),
+        }
     }
 
     fn outgoing(&self, local: usize, transmit: Transmit, certificate: Option<Bytes>) -> Outgoing {
@@ -499,17 +512,6 @@ impl Visit {
     /// True when the device has no session any more.
     fn is_closed(&self) -> bool {
         self.device().is_some_and(|device| !device.session_open())
-    }
-}
-
-/// Makes the key and the certificate request that the device waits for, if it does.
-fn provide_key(device: &mut Device, now: UtcMillis) {
-    let Some(request) = device.key_request() else {
-        return;
-    };
-    match crate::keys::certificate_request(&request) {
-        Ok((der, _key)) => device.provide_request(now, der),
-        Err(error) => tracing::error!(%error, "no certificate request"),
     }
 }
 

@@ -40,6 +40,22 @@ pub struct LoadOptions {
     pub salt: u64,
     /// Shards; `None` for one a core, at least 2 and at most 4.
     pub shards: Option<usize>,
+    /// Keys that the fleet shares; `None` for a key a device up to [`OWN_KEYS_MAX`] devices.
+    pub key_pool: Option<u32>,
+}
+
+/// Devices of a fleet in which each has a key of its own unless the user wants otherwise.
+pub const OWN_KEYS_MAX: u32 = 50_000;
+/// Keys of a larger fleet.
+const POOLED_KEYS: u32 = 1_024;
+
+impl LoadOptions {
+    /// Keys that the fleet shares; 0 for a key a device.
+    #[must_use]
+    pub fn keys(&self) -> u32 {
+        let small = self.devices <= OWN_KEYS_MAX;
+        self.key_pool.unwrap_or(if small { 0 } else { POOLED_KEYS })
+    }
 }
 
 /// What is fixed about one device of the fleet.
@@ -470,6 +486,7 @@ mod tests {
             seed,
             salt: 0,
             shards: None,
+            key_pool: None,
         }
     }
 

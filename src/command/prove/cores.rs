@@ -85,6 +85,7 @@ pub(super) async fn loaded(seed: u64, fault: &'static str) -> Result<Report, Err
             seed,
             salt: 0,
             shards: None,
+            key_pool: None,
         },
         push_token,
         origin: Origin::BuiltIn {
