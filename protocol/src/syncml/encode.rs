@@ -42,8 +42,9 @@ fn has_original_error(command: &Command<'_>) -> bool {
     }
 }
 
-struct Writer<'o> {
-    out: &'o mut Vec<u8>,
+/// Writes into a buffer; what is written so far stays.
+pub(super) struct Writer<'o> {
+    pub(super) out: &'o mut Vec<u8>,
 }
 
 impl Writer<'_> {
@@ -269,7 +270,7 @@ impl Writer<'_> {
         self.raw(">");
     }
 
-    fn number(&mut self, number: u64) {
+    pub(super) fn number(&mut self, number: u64) {
         if number >= 10 {
             self.number(number / 10);
         }
@@ -277,7 +278,7 @@ impl Writer<'_> {
         self.out.push(b'0' + digit);
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.escaped(text, |byte| {
             matches!(byte, b'&' | b'<' | b'>' | 0xEF)
                 || (byte < b' ' && byte != b'\t' && byte != b'\n')
@@ -304,7 +305,7 @@ impl Writer<'_> {
         self.out.extend_from_slice(rest);
     }
 
-    fn raw(&mut self, text: &str) {
+    pub(super) fn raw(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }
 }

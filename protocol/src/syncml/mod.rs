@@ -5,6 +5,7 @@
 //! not know are reported ([`Message::ignored`], [`Command::Unknown`]) and are not fatal.
 
 mod auth;
+mod check_in;
 mod command;
 mod decode;
 mod encode;
@@ -13,6 +14,7 @@ mod status;
 use std::borrow::Cow;
 
 pub use auth::digest_md5;
+pub use check_in::CheckIn;
 pub use command::{
     Alert, Chal, Command, Container, ContainerKind, Cred, Data, Item, Meta, Request, Results,
     Status, UnknownCommand, Verb,

@@ -66,7 +66,7 @@ fn every_proper_prefix_of_a_message_is_refused() {
     }
 }
 
-fn messages() -> Vec<(&'static str, &'static [u8])> {
+pub(crate) fn messages() -> Vec<(&'static str, &'static [u8])> {
     let canonical = crate::golden::all().into_iter().map(|(golden, _)| golden);
     canonical.chain(crate::lax::ALL).collect()
 }
@@ -104,7 +104,7 @@ fn check(messages: &[(&'static str, &'static [u8])], seed: u64) {
     }
 }
 
-fn mutate(bytes: &mut Vec<u8>, rng: &mut Pcg64Mcg) {
+pub(crate) fn mutate(bytes: &mut Vec<u8>, rng: &mut Pcg64Mcg) {
     if bytes.is_empty() {
         return;
     }
