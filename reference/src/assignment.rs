@@ -9,6 +9,7 @@ use protocol::time::UtcMillis;
 
 use crate::core::Core;
 use crate::fault::Fault;
+use crate::guarded::Moment;
 use crate::state::{
     AssignmentTarget, ManagedDevice, ManagedId, ObjectId, Policy, PolicyId, PolicyRow, RowState,
     SettingRow, Tenant,
@@ -280,6 +281,6 @@ fn unknown_row(id: PolicyId, policy: &Policy) -> PolicyRow {
             .keys()
             .map(|leaf| (*leaf, unknown.clone()))
             .collect(),
-        reported_at: None,
+        reported_at: Moment::default(),
     }
 }

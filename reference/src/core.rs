@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::audit::AuditLog;
 use crate::authority::CertificateAuthority;
 use crate::fault::{Fault, Faults};
+use crate::guarded::Count;
 use crate::presence::{PushId, Pushes};
 use crate::rbac::Actors;
 use crate::registration::Registrations;
@@ -273,6 +274,18 @@ pub struct Core {
     /// When each open action expires.
     pub(crate) expiries: BTreeSet<(UtcMillis, ManagedId, u64)>,
     pub(crate) last_action: u64,
+    pub(crate) counters: Counters,
+}
+
+/// What was done so far, for measurements.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counters {
+    /// Sessions that looked at every policy of their device.
+    pub(crate) evaluations: Count,
+    /// Sessions without news that [`Core::handle`] served.
+    pub(crate) unchanged_check_ins: Count,
+    /// Sessions without news that [`Core::try_check_in`] served.
+    pub(crate) shared_check_ins: Count,
 }
 
 impl fmt::Debug for Core {
@@ -310,6 +323,7 @@ impl Core {
             pushes: Pushes::default(),
             expiries: BTreeSet::new(),
             last_action: 0,
+            counters: Counters::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The enrolment plane: discovery, key rules, certificate and provisioning document (contract 1).
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use protocol::control::EnrollmentCredential;
 use protocol::enrollment::{
     AppAuth, Application, AuthPolicy, CONTENT_TYPE, Credential, DISCOVERY_PATH, Discover,
@@ -9,7 +11,6 @@ use protocol::enrollment::{
 };
 use protocol::secret::Secret;
 use protocol::time::UtcMillis;
-use sha2::{Digest, Sha256};
 
 use crate::authority::IssueRequest;
 use crate::core::{Core, HttpRequest, HttpResponse};
@@ -378,10 +379,10 @@ fn new_device(
         user_principal_name: registration.user_principal_name.clone(),
         os_version: enrollee.os_version.to_owned(),
         build: build_of(enrollee.os_version),
-        certificate_digest: Sha256::digest(certificate).into(),
+        certificate_digest: crate::session::certificate_digest(&STANDARD.encode(certificate)),
         certificate_expires_at: now.plus_millis(i64::from(VALID_DAYS) * UtcMillis::DAY_MS),
         enrolled_at: now,
-        last_sync_at: None,
+        last_sync_at: Default::default(),
         signed_in: None,
         last_user: None,
         acknowledged: Default::default(),
@@ -392,7 +393,7 @@ fn new_device(
         push: Default::default(),
         ad_backup_seen: false,
         session: None,
-        last_answer: None,
+        last_answer: Default::default(),
         defects: Default::default(),
     }
 }

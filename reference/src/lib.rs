@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `core` | one request in, one step out; which plane serves it |
 //! | `state` | what is kept: the tenant, the managed devices |
+//! | `guarded` | what of it changes under a shared borrow |
 //! | `enrollment` | who may enrol, and with what (contract 1) |
 //! | `registration` | what the control plane tells about devices, and their directory objects |
 //! | `session` | management sessions: repeats, first answer, what follows (contract 2) |
@@ -35,6 +36,7 @@ mod credential;
 mod defect;
 mod enrollment;
 mod fault;
+mod guarded;
 mod presence;
 mod rbac;
 mod registration;

@@ -10,6 +10,8 @@ use protocol::laps_csp::{Leaf, Value};
 use protocol::time::{UtcMillis, UtcTicks};
 use uuid::Uuid;
 
+use crate::guarded::{Guarded, Moment};
+
 /// Object id of a directory object (user, group, device).
 pub(crate) type ObjectId = Uuid;
 /// Microsoft Entra device id.
@@ -141,7 +143,7 @@ pub(crate) struct ManagedDevice {
     pub(crate) certificate_digest: [u8; 32],
     pub(crate) certificate_expires_at: UtcMillis,
     pub(crate) enrolled_at: UtcMillis,
-    pub(crate) last_sync_at: Option<UtcMillis>,
+    pub(crate) last_sync_at: Moment,
     /// Who is signed in, as the control plane says (contract 6).
     pub(crate) signed_in: Option<ObjectId>,
     /// The user whose policies counted last, which stay while nobody is signed in.
@@ -162,7 +164,7 @@ pub(crate) struct ManagedDevice {
     pub(crate) ad_backup_seen: bool,
     pub(crate) session: Option<Box<crate::session::Session>>,
     /// The answer to the message last answered, for repeats within 60 s (contract 2).
-    pub(crate) last_answer: Option<LastAnswer>,
+    pub(crate) last_answer: Guarded<Option<LastAnswer>>,
     /// What deliberate defects remember; empty while none is switched on.
     pub(crate) defects: crate::defect::Memory,
 }
@@ -180,11 +182,10 @@ pub(crate) struct PushChannel {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LastAnswer {
-    pub(crate) session_id: String,
-    pub(crate) msg_id: u32,
-    pub(crate) request_digest: [u8; 32],
+    /// The bytes answered, SessionID and MsgID among them.
+    pub(crate) request_digest: crate::session::MessageDigest,
     pub(crate) answered_at: UtcMillis,
-    pub(crate) body: Vec<u8>,
+    pub(crate) kept: crate::session::Kept,
 }
 
 /// State of a policy on a device (contract 5: `deviceConfigurationStates`).
@@ -193,7 +194,7 @@ pub(crate) struct PolicyRow {
     pub(crate) state: RowState,
     pub(crate) settings: BTreeMap<Leaf, SettingRow>,
     /// None while `unknown`.
-    pub(crate) reported_at: Option<UtcMillis>,
+    pub(crate) reported_at: Moment,
 }
 
 #[derive(Clone, Debug)]

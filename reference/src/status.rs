@@ -9,6 +9,7 @@ use protocol::time::UtcMillis;
 use crate::conflict::{Evaluation, Outlook, Prospect};
 use crate::core::Core;
 use crate::fault::Fault;
+use crate::guarded::Moment;
 use crate::state::{ManagedDevice, ManagedId, PolicyId, PolicyRow, RowState, SettingRow};
 
 /// A set of policies that clash on at least one device.
@@ -117,7 +118,7 @@ pub(crate) fn rolled_up(now: UtcMillis, settings: BTreeMap<Leaf, SettingRow>) ->
     PolicyRow {
         state,
         settings,
-        reported_at: reported_at(now, state),
+        reported_at: Moment::new(reported_at(now, state)),
     }
 }
 

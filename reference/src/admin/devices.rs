@@ -96,7 +96,7 @@ pub(super) fn policy_statuses(core: &Core, call: &Call<'_>, id: PathId) -> Answe
                 device_id: id,
                 device_display_name: name.unwrap_or_default(),
                 status: shown_state(core, row.state),
-                last_reported_date_time: row.reported_at.map(Into::into),
+                last_reported_date_time: row.reported_at.at().map(Into::into),
             };
             (id, status)
         });
@@ -139,7 +139,7 @@ fn view(device: &state::ManagedDevice) -> ManagedDevice {
         os_version: Some(device.os_version.clone()),
         user_principal_name: device.user_principal_name.clone(),
         enrolled_date_time: Some(device.enrolled_at.ticks()),
-        last_sync_date_time: device.last_sync_at.map(Into::into),
+        last_sync_date_time: device.last_sync_at.at().map(Into::into),
         // Contract 5: every past action stays listed, newest first.
         device_action_results: device.actions.iter().rev().map(action_view).collect(),
     }

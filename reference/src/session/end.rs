@@ -9,7 +9,9 @@ use crate::action::End;
 use crate::core::Core;
 use crate::defect::{PlannedWrite, Wire};
 use crate::fault::Fault;
-use crate::state::{ActionKind, ActionState, ManagedId, PolicyId, PolicyRow, RowState};
+use crate::state::{
+    ActionKind, ActionState, ManagedDevice, ManagedId, PolicyId, PolicyRow, RowState,
+};
 use crate::status;
 
 /// Messages of a session in which [`Fault::ProtoRetryStorm`] tries again.
@@ -178,7 +180,8 @@ impl Core {
             return;
         };
         let Some(evaluation) = &session.evaluation else {
-            self.report_again(now, id);
+            // Nothing changed since the last session: the same states, reported once more.
+            device.report_again(now);
             return;
         };
         let rows: Vec<(PolicyId, PolicyRow)> = evaluation
@@ -204,18 +207,17 @@ impl Core {
         device.rows.extend(rows);
         device.settled_for = settled.then_some(session.context);
     }
+}
 
-    /// Nothing changed since the last session: the same states, reported once more.
-    fn report_again(&mut self, now: UtcMillis, id: ManagedId) {
-        let Some(device) = self.devices.by_id.get_mut(&id) else {
-            return;
-        };
-        for row in device
+impl ManagedDevice {
+    /// Dates the rows of the device anew, apart from those that are not known.
+    pub(super) fn report_again(&self, now: UtcMillis) {
+        let known = self
             .rows
-            .values_mut()
-            .filter(|row| row.state != RowState::Unknown)
-        {
-            row.reported_at = Some(now);
+            .values()
+            .filter(|row| row.state != RowState::Unknown);
+        for row in known {
+            row.reported_at.set(now);
         }
     }
 }

@@ -23,13 +23,13 @@ enum ResetStatus {
 }
 
 impl Core {
-    /// Believes a message and answers its commands with Status.
-    pub(super) fn take_in<'a>(
+    /// Believes a message.
+    pub(super) fn take_in(
         &mut self,
         now: UtcMillis,
         id: ManagedId,
         session: &mut Session,
-        (message, draft): (&Message<'a>, &mut Draft<'a>),
+        message: &Message<'_>,
     ) -> Flow {
         let mut flow = if message.is_final {
             Flow::Complete
@@ -41,27 +41,8 @@ impl Core {
             match command {
                 Command::Status(status) => ended |= self.take_status(now, id, session, status),
                 Command::Results(results) => self.take_results(now, id, session, results),
-                Command::Alert(alert) => {
-                    acknowledge(draft, alert.cmd_id.as_ref(), "Alert", StatusCode::OK);
-                    flow = take_alert(session, alert, flow);
-                }
-                Command::Request(request) => {
-                    let (cmd_id, verb) = (request.cmd_id.as_ref(), request.verb);
-                    acknowledge(draft, cmd_id, verb.as_str(), code_for(verb));
-                }
-                Command::Container(container) => {
-                    let name = container.kind.as_str();
-                    acknowledge(
-                        draft,
-                        container.cmd_id.as_ref(),
-                        name,
-                        StatusCode::NOT_ALLOWED,
-                    );
-                }
-                Command::Unknown(unknown) => {
-                    let cmd_ref = unknown.cmd_id.clone().unwrap_or_default();
-                    draft.status(cmd_ref, unknown.name.clone(), StatusCode::BAD_REQUEST);
-                }
+                Command::Alert(alert) => flow = take_alert(session, alert, flow),
+                Command::Request(_) | Command::Container(_) | Command::Unknown(_) => {}
             }
         }
         if flow != Flow::More {
@@ -313,11 +294,37 @@ fn take_alert(session: &mut Session, alert: &Alert<'_>, flow: Flow) -> Flow {
         AlertCode::GENERIC if is_of_type(UNENROLLMENT).is_some() => Flow::Ended,
         AlertCode::CLIENT_EVENT => {
             if let Some(item) = is_of_type(LOGIN_STATUS) {
-                session.login_is_user = item.text().trim() == "user";
+                session.login_is_user = item.text().trim() == super::USER;
             }
             flow
         }
         _ => flow,
+    }
+}
+
+impl<'a> Draft<'a> {
+    /// Answers the commands of the device with Status (contract 2), whatever they say.
+    pub(super) fn acknowledge_all(&mut self, commands: &[Command<'a>]) {
+        for command in commands {
+            match command {
+                Command::Status(_) | Command::Results(_) => {}
+                Command::Alert(alert) => {
+                    acknowledge(self, alert.cmd_id.as_ref(), "Alert", StatusCode::OK);
+                }
+                Command::Request(request) => {
+                    let (cmd_id, verb) = (request.cmd_id.as_ref(), request.verb);
+                    acknowledge(self, cmd_id, verb.as_str(), code_for(verb));
+                }
+                Command::Container(container) => {
+                    let (cmd_id, name) = (container.cmd_id.as_ref(), container.kind.as_str());
+                    acknowledge(self, cmd_id, name, StatusCode::NOT_ALLOWED);
+                }
+                Command::Unknown(unknown) => {
+                    let cmd_ref = unknown.cmd_id.clone().unwrap_or_default();
+                    self.status(cmd_ref, unknown.name.clone(), StatusCode::BAD_REQUEST);
+                }
+            }
+        }
     }
 }
 

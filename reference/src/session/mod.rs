@@ -3,6 +3,7 @@
 //! | file | part |
 //! |---|---|
 //! | `mod` | identity, repeats, the order of messages, the hold of package 1 |
+//! | `shared` | the check-in without news, under a shared borrow |
 //! | `incoming` | what a message of the device says |
 //! | `plan` | what the core has to say: the first answer and those that follow |
 //! | `answer` | commands and their ids |
@@ -12,6 +13,7 @@ mod answer;
 mod end;
 mod incoming;
 mod plan;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +29,7 @@ use crate::assignment::UserContext;
 use crate::conflict::Evaluation;
 use crate::core::{Core, HeldRequest, HttpRequest, HttpResponse, Step, Ticket};
 use crate::defect::{PlannedWrite, spoil_answer};
-use crate::state::{LastAnswer, ManagedId, PolicyId};
+use crate::state::{LastAnswer, ManagedDevice, ManagedId, PolicyId};
 
 /// The path of the management plane below its base.
 pub(crate) const PATH: &str = "/ManagementServer/MDM.svc";
@@ -116,6 +118,17 @@ struct SentWrite {
     status: Option<StatusCode>,
 }
 
+/// See [`LastAnswer`].
+pub(crate) type MessageDigest = [u8; 16];
+
+/// What is kept of an answer for repeats.
+#[derive(Clone, Debug)]
+pub(crate) enum Kept {
+    /// It is Status alone, and the request, which comes again, is all that it is made of.
+    Nothing,
+    Body(Box<[u8]>),
+}
+
 /// What a message does to its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
@@ -174,18 +187,25 @@ impl Core {
 
     /// The device of a `Client-Cert` header (RFC 9440), or the HTTP status that refuses it.
     pub(crate) fn identify(&self, now: UtcMillis, header: Option<&str>) -> Result<ManagedId, u16> {
+        self.identified(now, header).map(|device| device.id)
+    }
+
+    fn identified(&self, now: UtcMillis, header: Option<&str>) -> Result<&ManagedDevice, u16> {
         let encoded = header
             .and_then(|value| value.trim().strip_prefix(':')?.strip_suffix(':'))
             .filter(|encoded| !encoded.is_empty())
             .ok_or(401_u16)?;
-        let der = STANDARD.decode(encoded).map_err(|_not_base64| 401_u16)?;
-        let digest: [u8; 32] = Sha256::digest(der).into();
-        let device = self.devices.by_certificate.get(&digest).ok_or(403_u16)?;
+        let digest = certificate_digest(encoded);
+        let Some(device) = self.devices.by_certificate.get(&digest) else {
+            // Text that is no base64 names no certificate at all.
+            let is_base64 = STANDARD.decode(encoded).is_ok();
+            return Err(if is_base64 { 403 } else { 401 });
+        };
         let known = self.devices.by_id.get(device).ok_or(403_u16)?;
         if now >= known.certificate_expires_at {
             return Err(403);
         }
-        Ok(*device)
+        Ok(known)
     }
 
     fn serve(&mut self, now: UtcMillis, id: ManagedId, certificate: &str, body: &[u8]) -> Step {
@@ -195,17 +215,19 @@ impl Core {
         if message.header.ver_dtd != "1.2" || message.header.ver_proto != "DM/1.2" {
             return Step::Done(HttpResponse::empty(400));
         }
-        let Some(device) = self.devices.by_id.get(&id) else {
+        let Some(device) = self.devices.by_id.get_mut(&id) else {
             return Step::Done(HttpResponse::empty(403));
         };
-        if message.header.source != device.device_id.as_str() {
-            return Step::Done(refusal(&message.header, StatusCode::FORBIDDEN));
+        if message.header.source != *device.device_id {
+            return Step::Done(refused(&message.header, StatusCode::FORBIDDEN));
         }
-        let digest: [u8; 32] = Sha256::digest(body).into();
-        if let Some(last) = &device.last_answer
-            && last.is_repeated_by(now, &message.header, &digest)
-        {
-            return Step::Done(syncml(last.body.clone()));
+        let digest = digest_of(body);
+        let last = device.last_answer.get_mut().as_ref();
+        if let Some(last) = last.filter(|last| last.is_repeated(now, &digest)) {
+            return Step::Done(match &last.kept {
+                Kept::Body(body) => syncml(body.to_vec()),
+                Kept::Nothing => syncml(accepted(&message)),
+            });
         }
         if let Some(status) = self.spoil_session(id, message.header.msg_id == 1) {
             return Step::Done(HttpResponse::empty(status));
@@ -225,21 +247,19 @@ impl Core {
                 ticket: Ticket::manage(held),
             };
         }
-        let response = self.answer(now, id, &message);
+        let (answer, kept) = self.answer(now, id, &message);
         if let Some(device) = self.devices.by_id.get_mut(&id) {
-            device.last_answer = Some(LastAnswer {
-                session_id: message.header.session_id.into_owned(),
-                msg_id: message.header.msg_id,
+            *device.last_answer.get_mut() = Some(LastAnswer {
                 request_digest: digest,
                 answered_at: now,
-                body: response.body.clone(),
+                kept,
             });
         }
-        Step::Done(response)
+        Step::Done(syncml(answer))
     }
 
-    /// Answers a message that is no repeat.
-    fn answer(&mut self, now: UtcMillis, id: ManagedId, message: &Message<'_>) -> HttpResponse {
+    /// Answers a message that is no repeat; also what a repeat of it needs.
+    fn answer(&mut self, now: UtcMillis, id: ManagedId, message: &Message<'_>) -> (Vec<u8>, Kept) {
         let header = &message.header;
         if header.msg_id == 1 {
             self.break_off(now, id);
@@ -249,14 +269,15 @@ impl Core {
             if self.is_open(id, header) {
                 self.break_off(now, id);
             }
-            return refusal(header, StatusCode::BAD_REQUEST);
+            return kept_whole(refusal(header, StatusCode::BAD_REQUEST));
         }
         let Some(mut session) = self.take_session(id) else {
-            return refusal(header, StatusCode::BAD_REQUEST);
+            return kept_whole(refusal(header, StatusCode::BAD_REQUEST));
         };
         session.msg_id = header.msg_id;
         let mut draft = Draft::new(header);
-        let flow = self.take_in(now, id, &mut session, (message, &mut draft));
+        draft.acknowledge_all(&message.commands);
+        let flow = self.take_in(now, id, &mut session, message);
         if flow == Flow::Complete {
             self.plan(now, id, &mut session, &mut draft);
         }
@@ -268,19 +289,26 @@ impl Core {
         if flow == Flow::Ended {
             self.end_enrollment(id);
         } else if over {
+            if session.is_unchanged() {
+                self.counters.unchanged_check_ins.add_one();
+            }
             self.finish(now, id, &mut session);
         } else if let Some(device) = self.devices.by_id.get_mut(&id) {
             device.session = Some(session);
         }
         if self.faults.any() {
             draft.alter(|commands| spoil_answer(&self.faults, commands));
+            return kept_whole(draft.encode(header));
         }
-        syncml(draft.encode(header))
+        if draft.has_commands() {
+            return kept_whole(draft.encode(header));
+        }
+        (draft.encode(header), Kept::Nothing)
     }
 
     fn open(&mut self, now: UtcMillis, id: ManagedId, header: &Header<'_>) {
         if let Some(device) = self.devices.by_id.get_mut(&id) {
-            device.last_sync_at = Some(now);
+            device.last_sync_at.set(now);
             device.session = Some(Box::new(Session::new(now, header)));
             if let Some(join_type) = device.next_join_type.take() {
                 device.join_type = join_type;
@@ -326,6 +354,11 @@ impl Core {
 }
 
 impl Session {
+    /// It began with this message, and the device had all it should have.
+    fn is_unchanged(&self) -> bool {
+        self.msg_id == 1 && self.planned && self.evaluation.is_none()
+    }
+
     fn new(now: UtcMillis, header: &Header<'_>) -> Self {
         Self {
             id: header.session_id.clone().into_owned(),
@@ -347,19 +380,44 @@ impl Session {
 }
 
 impl LastAnswer {
-    /// Contract 2: the same session, number and bytes, within 60 s.
-    fn is_repeated_by(&self, now: UtcMillis, header: &Header<'_>, digest: &[u8; 32]) -> bool {
-        header.msg_id == self.msg_id
-            && header.session_id == self.session_id.as_str()
-            && *digest == self.request_digest
-            && now.millis_since(self.answered_at) <= REPEAT_WINDOW_MS
+    /// Contract 2: the same bytes, and so the same session and number, within 60 s.
+    fn is_repeated(&self, now: UtcMillis, digest: &MessageDigest) -> bool {
+        *digest == self.request_digest && now.millis_since(self.answered_at) <= REPEAT_WINDOW_MS
     }
 }
 
 /// A Status on the header and nothing else.
-fn refusal(header: &Header<'_>, code: StatusCode) -> HttpResponse {
-    let mut draft = Draft::refusing(header, code);
-    syncml(draft.encode(header))
+fn refusal(header: &Header<'_>, code: StatusCode) -> Vec<u8> {
+    Draft::refusing(header, code).encode(header)
+}
+
+fn refused(header: &Header<'_>, code: StatusCode) -> HttpResponse {
+    syncml(refusal(header, code))
+}
+
+/// Status for the header and for each command, and nothing else.
+fn accepted(message: &Message<'_>) -> Vec<u8> {
+    let mut draft = Draft::new(&message.header);
+    draft.acknowledge_all(&message.commands);
+    draft.encode(&message.header)
+}
+
+fn kept_whole(body: Vec<u8>) -> (Vec<u8>, Kept) {
+    let kept = Kept::Body(body.as_slice().into());
+    (body, kept)
+}
+
+/// By what a repeat is recognised: half of SHA-256 is more than a device could hit by chance, and
+/// one that finds two messages with the same half gets an old answer of its own.
+fn digest_of(body: &[u8]) -> MessageDigest {
+    let whole: [u8; 32] = Sha256::digest(body).into();
+    whole.first_chunk().copied().unwrap_or_default()
+}
+
+/// By what a device is found: the base64 text of its certificate, which has one form only, so that
+/// it need not be decoded.
+pub(crate) fn certificate_digest(base64: &str) -> [u8; 32] {
+    Sha256::digest(base64).into()
 }
 
 fn syncml(body: Vec<u8>) -> HttpResponse {
@@ -373,6 +431,8 @@ fn is_syncml(content_type: Option<&str>) -> bool {
     media_type.trim().eq_ignore_ascii_case(CONTENT_TYPE)
 }
 
+/// `LoginStatus` of a session in which a user is signed in (wire-facts 2.4).
+const USER: &str = "user";
 /// Contract 2.
 const BODY_LIMIT: usize = 512 * 1024;
 /// How long a repeat is recognised (contract 2).

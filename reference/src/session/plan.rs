@@ -12,7 +12,7 @@ use crate::core::Core;
 use crate::defect::PlannedWrite;
 use crate::enrollment::PROVIDER_ID;
 use crate::fault::Fault;
-use crate::state::{ActionKind, ActionState, ManagedDevice, ManagedId};
+use crate::state::{ActionKind, ActionState, ManagedDevice, ManagedId, PushChannel};
 use crate::variant::Variant;
 
 impl Core {
@@ -56,11 +56,7 @@ impl Core {
             let pfn = draft.text(Verb::Add, node("Push/PFN"), PFN);
             session.sent(draft, pfn, Work::AddPfn);
         }
-        let is_good = device
-            .push
-            .good_at
-            .is_some_and(|at| device.push.uri.is_some() && now.millis_since(at) < CHANNEL_LIFE_MS);
-        if !device.push.configured || !is_good {
+        if !device.push.configured || !device.push.is_good(now) {
             let uri = draft.bare(Verb::Get, node("Push/ChannelURI"), None);
             session.sent(draft, uri, Work::ReadChannel);
             let status = draft.bare(Verb::Get, node("Push/Status"), None);
@@ -115,6 +111,7 @@ impl Core {
         let mut writes = Vec::new();
         // A device that has all it should have is not looked at again until something changes.
         if device.settled_for != Some(session.context) || self.faults.any() {
+            self.counters.evaluations.add_one();
             let mut evaluation = evaluate(&self.tenant, device, session.context, self.variant.on());
             device.withheld.clone_from(&evaluation.withheld);
             self.spoil_evaluation(id, &mut evaluation);
@@ -179,7 +176,8 @@ impl Core {
             session.ask_status = true;
             return;
         }
-        let holds = self.faults.on(Fault::CheckinHoldsActions) && device.last_answer.is_some();
+        let holds =
+            self.faults.on(Fault::CheckinHoldsActions) && device.last_answer.get_mut().is_some();
         let pending = device.rotations().find(|action| {
             let doomed = self.variant.is_doomed(action.id);
             action.state == ActionState::Pending && action.awaiting.is_none() && !holds && !doomed
@@ -232,6 +230,16 @@ impl Session {
         self.sent.iter().any(|sent| {
             sent.msg_id == self.msg_id && matches!(sent.work, Work::Policy(_) | Work::Exec { .. })
         })
+    }
+}
+
+impl PushChannel {
+    /// The channel need not be asked for.
+    pub(super) fn is_good(&self, now: UtcMillis) -> bool {
+        self.uri.is_some()
+            && self
+                .good_at
+                .is_some_and(|at| now.millis_since(at) < CHANNEL_LIFE_MS)
     }
 }
 

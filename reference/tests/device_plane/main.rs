@@ -16,5 +16,6 @@ mod policy;
 mod rotation;
 mod script;
 mod sessions;
+mod shared;
 mod variants;
 mod world;

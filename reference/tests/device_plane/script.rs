@@ -121,6 +121,23 @@ impl Device {
         told
     }
 
+    /// A session of at most `messages` messages of a device that need not be served at all.
+    pub(crate) fn knock(&mut self, world: &mut World, messages: u32) {
+        self.session += 1;
+        let mut body = self.package_1(self.session);
+        for msg_id in 1..=messages {
+            let answer = self.send(world, &body);
+            if answer.status != 200 {
+                return;
+            }
+            let commands = self.read(&answer.body, msg_id);
+            if commands.is_empty() {
+                return;
+            }
+            body = self.reply(world, msg_id, &commands);
+        }
+    }
+
     pub(crate) fn package_1(&self, session: u32) -> Vec<u8> {
         let item = |name: &str, value: &str| {
             Item::source_text(format!("./DevInfo/{name}"), value.to_owned())

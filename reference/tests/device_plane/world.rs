@@ -34,6 +34,22 @@ pub(crate) struct World {
     /// Every push that went out.
     pub(crate) pushed: Vec<String>,
     devices: u128,
+    pub(crate) way: Way,
+    /// Every answer of the core, where [`Way`] asks for it.
+    pub(crate) answers: Vec<HttpResponse>,
+    /// Requests that [`Core::try_check_in`] served.
+    pub(crate) shared: u32,
+}
+
+/// How requests reach the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Through [`Core::handle`] alone, and no answer is noted.
+    Plain,
+    /// Through [`Core::handle`] alone.
+    Exclusive,
+    /// Through [`Core::try_check_in`] first, as a shell does.
+    SharedFirst,
 }
 
 struct Issuer;
@@ -102,6 +118,9 @@ impl World {
             gone: BTreeSet::new(),
             pushed: Vec::new(),
             devices: 0,
+            way: Way::Plain,
+            answers: Vec::new(),
+            shared: 0,
         }
     }
 
@@ -112,6 +131,22 @@ impl World {
 
     /// Serves a request and, where it waits for a push, answers it.
     pub(crate) fn serve(&mut self, request: &HttpRequest<'_>) -> HttpResponse {
+        let answer = match self.way {
+            Way::Plain => return self.serve_exclusively(request),
+            Way::Exclusive => self.serve_exclusively(request),
+            Way::SharedFirst => match self.core.try_check_in(self.now, request) {
+                Some(answer) => {
+                    self.shared += 1;
+                    answer
+                }
+                None => self.serve_exclusively(request),
+            },
+        };
+        self.answers.push(answer.clone());
+        answer
+    }
+
+    fn serve_exclusively(&mut self, request: &HttpRequest<'_>) -> HttpResponse {
         let mut step = self.core.handle(self.now, request);
         loop {
             self.answer_pushes();
@@ -136,7 +171,12 @@ impl World {
         }
     }
 
-    fn json(&mut self, plane: Plane, actor: &str, call: (&str, &str, &Value)) -> (u16, Value) {
+    pub(crate) fn json(
+        &mut self,
+        plane: Plane,
+        actor: &str,
+        call: (&str, &str, &Value),
+    ) -> (u16, Value) {
         let (method, url, body) = call;
         let (path, query) = url
             .split_once('?')
