@@ -1,4 +1,4 @@
-//! Connections: accepting, reading a request within its limits, writing the answer.
+//! One connection: reading a request within its limits, writing the answer.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,15 +16,12 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use protocol::time::UtcMillis;
 use reference::{HttpRequest, HttpResponse, Plane, RetryAfter};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpStream;
 
 use super::Shared;
 use super::io::{Phase, TimedStream};
 use super::variant;
 
-/// Most connections at a time; more wait in the listener's queue.
-const CONNECTIONS_MAX: usize = 8_192;
 /// Largest body of the management plane (contract section 2).
 const MANAGE_BODY_MAX: usize = 512 * 1024;
 /// Largest body elsewhere (contract section 0).
@@ -33,37 +30,13 @@ const BODY_MAX: usize = 1024 * 1024;
 const HEADERS_MAX: usize = 64;
 /// Largest head of a request, and what a connection buffers at most.
 const BUFFER_MAX: usize = 64 * 1024;
-/// Pause after a failed accept, for example when descriptors have run out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Accepts connections for ever.
-pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let shared = Arc::clone(&shared);
-                tokio::spawn(async move {
-                    serve_connection(stream, peer, shared).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-async fn serve_connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
+/// Serves a connection to its end.
+pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no-delay refused");
     }

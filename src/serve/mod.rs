@@ -10,10 +10,11 @@ pub(crate) mod null;
 mod push;
 mod route;
 mod variant;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::time::UtcMillis;
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 
 use push::Pushes;
 use route::Paths;
+use workers::Workers;
 
 /// How often time limits of the core are looked at when it names no earlier time.
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
@@ -44,6 +46,7 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) struct Server {
     listener: TcpListener,
+    workers: Workers,
     shared: Arc<Shared>,
     description: Description,
 }
@@ -65,7 +68,7 @@ pub(crate) struct Description {
 /// The core with its clock, for all connections.
 #[derive(Debug)]
 struct Shared {
-    core: Mutex<Core>,
+    core: RwLock<Core>,
     clock: WallClock,
     pushes: Pushes,
     paths: Paths,
@@ -116,15 +119,18 @@ impl Server {
             ..Description::new(paths.urls(&base), core.tokens())
         };
         let shared = Arc::new(Shared {
-            core: Mutex::new(core),
+            core: RwLock::new(core),
             clock,
             pushes,
             paths,
             variants,
             crash_on_rotate: options.crash_on_rotate,
         });
+        let workers = Workers::start(&shared)
+            .map_err(|error| format!("cannot start the threads of the core: {error}"))?;
         Ok(Self {
             listener,
+            workers,
             shared,
             description,
         })
@@ -138,7 +144,7 @@ impl Server {
     /// Serves until the task is dropped.
     pub(crate) async fn run(self) {
         tokio::join!(
-            connection::accept(self.listener, Arc::clone(&self.shared)),
+            workers::accept(self.listener, &self.workers),
             keep_time(self.shared),
         );
     }
@@ -182,6 +188,9 @@ impl Description {
 impl Shared {
     /// Serves one request: asks the core, and while an answer hangs on a push, waits for that push.
     async fn serve(self: &Arc<Self>, request: &HttpRequest<'_>) -> HttpResponse {
+        if let Some(response) = self.try_check_in(request) {
+            return response;
+        }
         match self.with_core(|core, now| core.handle(now, request)) {
             Step::Done(response) => response,
             waiting @ Step::Await { .. } => {
@@ -191,6 +200,13 @@ impl Shared {
                 finished.unwrap_or_else(|_panic| HttpResponse::empty(500))
             }
         }
+    }
+
+    /// Check-ins without news need not wait for each other.
+    fn try_check_in(&self, request: &HttpRequest<'_>) -> Option<HttpResponse> {
+        let now = self.clock.now();
+        let core = self.core.read().unwrap_or_else(PoisonError::into_inner);
+        core.try_check_in(now, request)
     }
 
     /// Goes on with a request each time the push that it waits for has been answered.
@@ -209,7 +225,8 @@ impl Shared {
     /// Lets the core work and sends the pushes that it wants sent.
     fn with_core<T>(self: &Arc<Self>, work: impl FnOnce(&mut Core, UtcMillis) -> T) -> T {
         let now = self.clock.now();
-        let mut core = self.lock();
+        // A panic while the lock was held is a defect of one request; the others go on.
+        let mut core = self.core.write().unwrap_or_else(PoisonError::into_inner);
         let result = work(&mut core, now);
         // Under the lock: a push that a step waits for is known before the step is seen.
         while let Some(push) = core.poll_push(now) {
@@ -217,11 +234,6 @@ impl Shared {
         }
         drop(core);
         result
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Core> {
-        // A panic while the lock was held is a defect of one request; the others go on.
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
