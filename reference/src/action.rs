@@ -8,7 +8,7 @@ use protocol::time::UtcMillis;
 use crate::core::Core;
 use crate::fault::Fault;
 use crate::presence::PushId;
-use crate::state::{Action, ActionKind, ActionState, Devices, ManagedDevice, ManagedId, Tenant};
+use crate::state::{Action, ActionKind, ActionState, ManagedDevice, ManagedId, Tenant};
 
 /// A rotation that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -335,35 +335,6 @@ impl ActionKind {
             Self::Retire | Self::Wipe => true,
             Self::RotateLocalAdminPassword | Self::SyncDevice => false,
         }
-    }
-}
-
-impl Devices {
-    /// Takes a device out of all indexes.
-    pub(crate) fn remove(&mut self, id: ManagedId) -> Option<ManagedDevice> {
-        let device = self.by_id.remove(&id)?;
-        self.by_certificate.remove(&device.certificate_digest);
-        if self.by_device_id.get(&device.device_id) == Some(&id) {
-            self.by_device_id.remove(&device.device_id);
-        }
-        if let Some(entra_id) = device.entra_id
-            && self.by_entra_id.get(&entra_id) == Some(&id)
-        {
-            self.by_entra_id.remove(&entra_id);
-        }
-        Some(device)
-    }
-
-    /// Puts a device into all indexes.
-    pub(crate) fn insert(&mut self, device: ManagedDevice) {
-        self.by_certificate
-            .insert(device.certificate_digest, device.id);
-        self.by_device_id
-            .insert(device.device_id.clone(), device.id);
-        if let Some(entra_id) = device.entra_id {
-            self.by_entra_id.insert(entra_id, device.id);
-        }
-        self.by_id.insert(device.id, device);
     }
 }
 

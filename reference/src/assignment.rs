@@ -4,15 +4,15 @@
 //! the device.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use protocol::time::UtcMillis;
 
 use crate::core::Core;
 use crate::fault::Fault;
-use crate::guarded::Moment;
+use crate::rows::{PolicyRow, ReportedRow, RowState, SettingRow};
 use crate::state::{
-    AssignmentTarget, ManagedDevice, ManagedId, ObjectId, Policy, PolicyId, PolicyRow, RowState,
-    SettingRow, Tenant,
+    AssignmentTarget, ManagedDevice, ManagedId, ObjectId, Policy, PolicyId, Tenant,
 };
 
 /// Whose user policies count on a device, and whether that user is signed in with them.
@@ -82,7 +82,7 @@ impl Core {
         let Some(managed) = self.devices.by_id.get(&device) else {
             return;
         };
-        let mut policies: BTreeSet<PolicyId> = managed.rows.keys().copied().collect();
+        let mut policies: BTreeSet<PolicyId> = managed.rows.keys().collect();
         policies.extend(self.tenant.policies.keys().copied());
         for policy in policies {
             self.refresh_reach(device, policy);
@@ -94,17 +94,18 @@ impl Core {
             return;
         };
         let targets = found.assignments.clone();
-        let unknown = unknown_row(policy, found);
+        let unknown = self.common.rows.share(unknown_row(policy, found));
         for device in self.reachable(&targets) {
             let Some(managed) = self.devices.by_id.get_mut(&device) else {
                 continue;
             };
-            let Some(row) = managed.rows.get_mut(&policy) else {
+            let Some(row) = managed.rows.get(&policy) else {
                 continue;
             };
             // Contract 5: an edit does not hide a conflict.
             if row.state != RowState::Conflict {
-                *row = unknown.clone();
+                let unknown = Arc::clone(&unknown);
+                managed.rows.put(ReportedRow::unreported(policy, unknown));
             }
             managed.overtaken(policy);
             self.variant.shows_now(device);
@@ -114,7 +115,7 @@ impl Core {
 
     /// Compares whether a policy reaches a device with whether it has a row there.
     fn refresh_reach(&mut self, device: ManagedId, policy: PolicyId) {
-        let Some(managed) = self.devices.by_id.get_mut(&device) else {
+        let Some(managed) = self.devices.by_id.get(&device) else {
             return;
         };
         let user = managed.expected_user();
@@ -130,14 +131,18 @@ impl Core {
                 if self.faults.on(Fault::AssignOfflineSucceeds) {
                     row.state = RowState::Compliant;
                 }
-                managed.rows.insert(policy, row);
+                let row = ReportedRow::unreported(policy, self.common.rows.share(row));
+                self.devices.change_rows(device, |rows| rows.put(row));
             }
             (Some(_) | None, false, true) => {
-                managed.rows.remove(&policy);
+                self.devices
+                    .change_rows(device, |rows| rows.remove(&policy));
             }
             (Some(_) | None, true, _) | (Some(_) | None, false, false) => return,
         }
-        managed.overtaken(policy);
+        if let Some(managed) = self.devices.by_id.get_mut(&device) {
+            managed.overtaken(policy);
+        }
         self.variant.shows_now(device);
         self.wake(device);
     }
@@ -168,12 +173,10 @@ impl Core {
             }
         }
         if !users.is_empty() {
-            let with_user = self.devices.by_id.values().filter(|device| {
-                device
-                    .expected_user()
-                    .is_some_and(|user| users.contains(&user))
-            });
-            devices.extend(with_user.map(|device| device.id));
+            let with_user = users
+                .into_iter()
+                .flat_map(|user| self.devices.with_user(user));
+            devices.extend(with_user);
         }
         devices
     }
@@ -186,17 +189,12 @@ impl Core {
         if !self.tenant.users.contains_key(&object) {
             return Vec::new();
         }
-        self.devices
-            .by_id
-            .values()
-            .filter(|device| device.expected_user() == Some(object))
-            .map(|device| device.id)
-            .collect()
+        self.devices.with_user(object).collect()
     }
 
     pub(crate) fn device_of_object(&self, object: ObjectId) -> Option<ManagedId> {
         let entra_id = self.tenant.directory_devices.get(&object)?.entra_id;
-        self.devices.by_entra_id.get(&entra_id).copied()
+        self.devices.of_entra_id(entra_id)
     }
 }
 
@@ -208,10 +206,10 @@ impl Tenant {
         device: &ManagedDevice,
         user: Option<ObjectId>,
     ) -> Option<Reach> {
-        let object = self.device_object(device.entra_id);
-        let holds = |group: ObjectId, object: Option<ObjectId>| {
-            object.is_some_and(|object| self.holds(group, object))
-        };
+        let of_device = self
+            .directory_device(device.entra_id)
+            .map_or(&[][..], |object| &object.groups);
+        let of_user = user.map_or(&[][..], |user| self.groups_of(user));
         let mut by_device = false;
         let mut by_user = false;
         for target in targets {
@@ -219,11 +217,11 @@ impl Tenant {
                 AssignmentTarget::AllDevices => by_device = true,
                 AssignmentTarget::AllLicensedUsers => by_user |= user.is_some(),
                 AssignmentTarget::Group(group) => {
-                    by_device |= holds(group, object);
-                    by_user |= holds(group, user);
+                    by_device |= of_device.contains(&group);
+                    by_user |= of_user.contains(&group);
                 }
                 AssignmentTarget::ExcludedGroup(group)
-                    if holds(group, object) || holds(group, user) =>
+                    if of_device.contains(&group) || of_user.contains(&group) =>
                 {
                     return None;
                 }
@@ -281,6 +279,5 @@ fn unknown_row(id: PolicyId, policy: &Policy) -> PolicyRow {
             .keys()
             .map(|leaf| (*leaf, unknown.clone()))
             .collect(),
-        reported_at: Moment::default(),
     }
 }

@@ -1,4 +1,4 @@
-//! The control plane of tests (contract 6): devices, sign-ins, the clock, actors.
+//! The control plane of tests (contract 6): devices, sign-ins, the clock, actors; and gauges.
 
 use protocol::control::{
     ActorToken, AdvanceClock, ChangeDevice, ClockState, NewActor, RegisterDevice, Registration,
@@ -28,6 +28,7 @@ enum Route {
     SignIns,
     Actors,
     Health,
+    Stats,
 }
 
 impl Route {
@@ -44,6 +45,7 @@ impl Route {
                 "signIns" => Some(Self::SignIns),
                 "actors" => Some(Self::Actors),
                 "health" => Some(Self::Health),
+                "stats" => Some(Self::Stats),
                 _ => None,
             },
         }
@@ -54,7 +56,7 @@ impl Route {
             Self::Devices | Self::SignIns | Self::Actors => "POST",
             Self::Device(_) => "PATCH",
             Self::Clock => "GET, POST",
-            Self::Health => "GET",
+            Self::Health | Self::Stats => "GET",
         }
     }
 }
@@ -122,7 +124,21 @@ impl Core {
             Route::SignIns => self.control_sign_in(now, request.body),
             Route::Actors => self.control_add_actor(request.body),
             Route::Health => Ok(Reply::ok(&json!({"status": "ready"}))),
+            Route::Stats => Ok(Reply::ok(&self.gauges())),
         }
+    }
+
+    /// What was done so far and what is kept, for measurements: `GET stats`, beside contract 6. The
+    /// members are gauges of this core and may change with it.
+    fn gauges(&self) -> serde_json::Value {
+        let shared = self.counters.shared_check_ins.get();
+        json!({
+            "evaluatedSessions": self.counters.evaluations.get(),
+            "unchangedCheckIns": self.counters.unchanged_check_ins.get() + shared,
+            "sharedCheckIns": shared,
+            "enrolledDevices": self.devices.by_id.len(),
+            "auditEvents": self.audit.intune.events().len() + self.audit.directory.events().len(),
+        })
     }
 
     fn control_register(&mut self, now: UtcMillis, body: &[u8]) -> Answer {
@@ -185,7 +201,7 @@ impl Core {
 
     fn device_of_sign_in(&self, sign_in: &SignIn) -> Result<ManagedId, Refusal> {
         let (found, id) = match (sign_in.entra_device_id, sign_in.managed_device_id) {
-            (Some(id), None) => (self.devices.by_entra_id.get(&id).copied(), id),
+            (Some(id), None) => (self.devices.of_entra_id(id), id),
             (None, Some(id)) => (
                 Some(id).filter(|id| self.devices.by_id.contains_key(id)),
                 id,
@@ -200,10 +216,7 @@ impl Core {
 
     fn user_named(&self, name: &str) -> Result<ObjectId, Refusal> {
         self.tenant
-            .users
-            .iter()
-            .find(|(_, user)| user.user_principal_name.eq_ignore_ascii_case(name))
-            .map(|(id, _)| *id)
+            .user_named(name)
             .ok_or_else(|| Refusal::not_found("user", name))
     }
 

@@ -12,12 +12,13 @@ use uuid::Uuid;
 
 use crate::audit::AuditLog;
 use crate::authority::CertificateAuthority;
+use crate::devices::Devices;
 use crate::fault::{Fault, Faults};
 use crate::guarded::Count;
 use crate::presence::{PushId, Pushes};
 use crate::rbac::Actors;
 use crate::registration::Registrations;
-use crate::state::{Devices, ManagedId, Tenant};
+use crate::state::{Common, ManagedId, Tenant};
 use crate::variant::{self, Variants};
 
 /// How a core is set up.
@@ -259,7 +260,7 @@ impl Ticket {
 pub struct Core {
     pub(crate) config: Config,
     pub(crate) authority: Arc<dyn CertificateAuthority>,
-    pub(crate) last_serial: u64,
+    pub(crate) last_serial: Count,
     pub(crate) tenant: Tenant,
     pub(crate) devices: Devices,
     pub(crate) registrations: Registrations,
@@ -274,6 +275,7 @@ pub struct Core {
     /// When each open action expires.
     pub(crate) expiries: BTreeSet<(UtcMillis, ManagedId, u64)>,
     pub(crate) last_action: u64,
+    pub(crate) common: Common,
     pub(crate) counters: Counters,
 }
 
@@ -309,11 +311,8 @@ impl Core {
             variant: variant::Memory::new(config.variants),
             config,
             authority,
-            last_serial: 0,
-            tenant: Tenant {
-                laps_enabled: true,
-                ..Tenant::default()
-            },
+            last_serial: Count::default(),
+            tenant: Tenant::new(),
             devices: Devices::default(),
             registrations: Registrations::default(),
             actors,
@@ -323,6 +322,7 @@ impl Core {
             pushes: Pushes::default(),
             expiries: BTreeSet::new(),
             last_action: 0,
+            common: Common::default(),
             counters: Counters::default(),
         }
     }

@@ -1,5 +1,7 @@
 //! The directory plane: devices upload the password of their managed account (contract 4).
 
+use std::sync::Arc;
+
 use protocol::JoinType;
 use protocol::directory::{CredentialUpload, password_from_base64};
 use protocol::time::UtcMillis;
@@ -12,10 +14,13 @@ use crate::fault::Fault;
 use crate::state::{ActionKind, ActionState, ManagedId, ObjectId, StoredCredential};
 use crate::variant::Variant;
 
+/// By what a repeat of an upload is recognised.
+pub(crate) type BodyDigest = [u8; 16];
+
 /// An upload whose sender may send it.
 struct Upload {
     key: Uuid,
-    digest: [u8; 32],
+    digest: BodyDigest,
     body: CredentialUpload,
 }
 
@@ -58,7 +63,7 @@ impl Core {
         let upload = read(request)?;
         let Some(object) = Uuid::parse_str(entra_id)
             .ok()
-            .and_then(|id| self.tenant.object_by_entra_id.get(&id).copied())
+            .and_then(|id| self.tenant.device_object(Some(id)))
         else {
             return Err(Refusal::not_found("device", entra_id));
         };
@@ -128,10 +133,16 @@ impl Core {
         if self.faults.on(Fault::SchedLosesBackup) && newest.is_some() && !rotating {
             return Ok(Reply::no_content());
         }
-        directory.credentials.push_front(stored(now, &upload.body));
+        let account_name = upload.body.account_name.as_str();
+        let account_name = self.common.texts.share(account_name);
+        let stored = stored(now, account_name, &upload.body);
+        // Most devices keep one for long: no room for more is taken beforehand.
+        directory.credentials.reserve_exact(1);
+        directory.credentials.push_front(stored);
         directory
             .credentials
             .truncate(self.variant.credentials_kept());
+        directory.recent_uploads.reserve_exact(1);
         directory
             .recent_uploads
             .push_back((upload.key, upload.digest));
@@ -139,7 +150,7 @@ impl Core {
             directory.recent_uploads.pop_front();
         }
         directory.uploads += 1;
-        let (entra_id, name) = (directory.entra_id, directory.display_name.as_str());
+        let (entra_id, name) = (directory.entra_id, &*directory.display_name);
         let copies = if self.faults.on(Fault::AudUpdateSilent) {
             0
         } else if self.faults.on(Fault::AudUpdateDouble) {
@@ -151,7 +162,8 @@ impl Core {
             self.audit
                 .credential_updated(now, entra_id, name, correlation);
         }
-        if let Some(device) = self.devices.by_id.get_mut(&device) {
+        let device = self.devices.by_id.get_mut(&device);
+        if let Some(device) = device.filter(|_| self.faults.any()) {
             device.defects.sessions_since_backup = 0;
         }
         Ok(Reply::no_content())
@@ -206,16 +218,22 @@ fn read(request: &HttpRequest<'_>) -> Result<Upload, Refusal> {
     }
     Ok(Upload {
         key,
-        digest: Sha256::digest(request.body).into(),
+        digest: digest_of(request.body),
         body,
     })
 }
 
-fn stored(now: UtcMillis, body: &CredentialUpload) -> StoredCredential {
+/// Half of SHA-256: it tells a repeat from another upload with the same key.
+fn digest_of(body: &[u8]) -> BodyDigest {
+    let whole: [u8; 32] = Sha256::digest(body).into();
+    whole.first_chunk().copied().unwrap_or_default()
+}
+
+fn stored(now: UtcMillis, account_name: Arc<str>, body: &CredentialUpload) -> StoredCredential {
     StoredCredential {
-        account_name: body.account_name.clone(),
-        account_sid: body.account_sid.clone(),
-        password_base64: body.password_base64.expose().to_owned(),
+        account_name,
+        account_sid: body.account_sid.as_str().into(),
+        password_base64: body.password_base64.expose().into(),
         backup_at: body.backup_date_time,
         refresh_at: body.refresh_date_time,
         received_at: now,

@@ -8,6 +8,7 @@ mod conform;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use protocol::JoinType;
 use protocol::laps_csp::{Leaf, Value};
@@ -17,7 +18,9 @@ use crate::action::{Decision, NO_BACKUP, OFFLINE, has_backup};
 use crate::conflict::{Evaluation, Outlook, Write};
 use crate::core::Core;
 use crate::fault::Fault;
-use crate::state::{ActionState, ManagedDevice, ManagedId, PolicyId, PolicyRow, RowState, Tenant};
+use crate::rows::{PolicyRow, RowState};
+use crate::seldom::Absent;
+use crate::state::{ActionState, ManagedDevice, ManagedId, PolicyId, Tenant};
 use crate::status::rolled_up;
 
 pub(crate) use self::wire::spoil_answer;
@@ -38,6 +41,13 @@ pub(crate) struct Memory {
     missed_push: bool,
     /// Settings that clashed at some time.
     once_clashed: BTreeSet<Leaf>,
+}
+
+impl Absent for Memory {
+    fn absent() -> &'static Self {
+        static ABSENT: LazyLock<Memory> = LazyLock::new(Memory::default);
+        &ABSENT
+    }
 }
 
 /// A write as it is sent and as it is remembered.
@@ -233,7 +243,6 @@ impl Core {
     /// The row of a policy, before it is kept.
     pub(crate) fn spoil_row(
         &self,
-        now: UtcMillis,
         device: &ManagedDevice,
         (policy, evaluation): (PolicyId, &Evaluation),
         mut row: PolicyRow,
@@ -269,7 +278,7 @@ impl Core {
         }
         self.report_needless_errors(device, evaluation, &mut row);
         self.spoil_report(device, (policy, evaluation), &mut row);
-        rolled_up(now, row.settings)
+        rolled_up(row.settings)
     }
 
     /// Remembers what a device acknowledged.
@@ -327,7 +336,7 @@ impl Core {
                 object
                     .credentials
                     .iter()
-                    .any(|stored| stored.account_name.as_str() == &**account)
+                    .any(|stored| *stored.account_name == **account)
             });
         // In the session that sets the name, the device had no time to back up.
         let just_set = evaluation

@@ -1,5 +1,7 @@
 //! The enrolment plane: discovery, key rules, certificate and provisioning document (contract 1).
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use protocol::control::EnrollmentCredential;
@@ -11,10 +13,12 @@ use protocol::enrollment::{
 };
 use protocol::secret::Secret;
 use protocol::time::UtcMillis;
+use sha2::{Digest, Sha256};
 
-use crate::authority::IssueRequest;
+use crate::authority::{CertificateError, IssueRequest};
 use crate::core::{Core, HttpRequest, HttpResponse};
 use crate::state::{ManagedDevice, ManagedId, Registration};
+use crate::table::Slot;
 use crate::variant::Variant;
 
 /// What a device presents when it enrols.
@@ -25,9 +29,9 @@ pub(crate) enum EnrollmentSecret {
 }
 
 /// What a request for a certificate comes down to.
-struct Enrollee<'a> {
-    /// Number of the registration.
-    number: u64,
+pub(crate) struct Enrollee<'a> {
+    /// Place of the registration.
+    registration: Slot,
     device_id: &'a str,
     os_version: &'a str,
     store: Store,
@@ -41,28 +45,34 @@ enum Service {
     Enrollment,
 }
 
-impl EnrollmentSecret {
-    /// What it is found by.
-    pub(crate) fn key(&self) -> &str {
-        match self {
-            Self::Token(token) => token.expose(),
-            Self::Account { username, .. } => username,
-        }
-    }
+/// Digest of a credential: it is compared with what a device presents, and the credential itself
+/// is not kept.
+pub(crate) type Proof = [u8; 32];
 
-    /// True when a device presents this one.
-    pub(crate) fn is(&self, presented: &Credential) -> bool {
-        match (self, presented) {
-            (Self::Token(token), Credential::Token { text, .. }) => token == text,
-            (
-                Self::Account { username, password },
-                Credential::UsernameToken {
-                    username: name,
-                    password: word,
-                },
-            ) => username == name && password == word,
-            (Self::Token(_), Credential::UsernameToken { .. })
-            | (Self::Account { .. }, Credential::Token { .. }) => false,
+/// The proof of what a device presents.
+pub(crate) fn proof_of(presented: &Credential) -> Proof {
+    match presented {
+        Credential::Token { text, .. } => proof(&[text.expose()]),
+        Credential::UsernameToken { username, password } => proof(&[username, password.expose()]),
+    }
+}
+
+/// The parts with their lengths, so that no two lists of parts make one text.
+fn proof(parts: &[&str]) -> Proof {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(part.len().to_le_bytes());
+        digest.update(part);
+    }
+    digest.finalize().into()
+}
+
+impl EnrollmentSecret {
+    /// By what it is known again, see [`proof_of`].
+    pub(crate) fn proof(&self) -> Proof {
+        match self {
+            Self::Token(token) => proof(&[token.expose()]),
+            Self::Account { username, password } => proof(&[username, password.expose()]),
         }
     }
 
@@ -116,11 +126,7 @@ impl Core {
         if request.body.len() > BODY_LIMIT {
             return refused(413, "the body is over 1 MiB");
         }
-        match self.serve_enroll(now, service, request.body) {
-            Ok(body) => HttpResponse::with_body(200, CONTENT_TYPE, body),
-            // Contract 1: faults go out with 500.
-            Err(fault) => HttpResponse::with_body(500, CONTENT_TYPE, fault.encode()),
-        }
+        answered(self.serve_enroll(now, service, request.body))
     }
 
     fn serve_enroll(
@@ -135,7 +141,7 @@ impl Core {
             (Service::Discovery, Request::Discover(request)) => Ok(self.discover(&request)),
             (Service::Policy, Request::GetPolicies(request)) => self.key_rules(now, &request),
             (Service::Enrollment, Request::RequestSecurityToken(request)) => {
-                self.enroll(now, &request)
+                self.enroll(now, &request, None)
             }
             (Service::Discovery | Service::Policy | Service::Enrollment, request) => {
                 let id = message_id(&request);
@@ -176,51 +182,64 @@ impl Core {
         Ok(response.encode())
     }
 
-    /// The number of the registration whose credential is presented.
+    /// The place of the registration whose credential is presented.
     fn authenticate(
         &self,
         now: UtcMillis,
         message_id: &str,
         presented: Option<&Credential>,
-    ) -> Result<u64, Fault> {
+    ) -> Result<Slot, Fault> {
         let refuse = |reason| fault(Some(message_id), FaultSubcode::Authentication, reason);
         let presented = presented.ok_or_else(|| refuse("no credential"))?;
-        let number = self
+        let place = self
             .registrations
             .find(presented)
             .ok_or_else(|| refuse("unknown credential"))?;
-        let registration = self.registrations.by_number.get(&number);
+        let registration = self.registrations.get(place);
         let age_ms = registration.map_or(i64::MAX, |found| now.millis_since(found.created_at));
         // Contract 1: a credential lives for 24 h.
         if age_ms > UtcMillis::DAY_MS {
             return Err(refuse("the credential is older than 24 h"));
         }
-        Ok(number)
+        Ok(place)
     }
 
-    fn enroll(&mut self, now: UtcMillis, request: &RequestSecurityToken) -> Result<Vec<u8>, Fault> {
+    /// Whether the device that asks for a certificate may have it.
+    pub(crate) fn admissible<'a>(
+        &self,
+        now: UtcMillis,
+        request: &'a RequestSecurityToken,
+    ) -> Result<Enrollee<'a>, Fault> {
         let id = request.message_id.as_str();
-        let number = self.authenticate(now, id, request.credential.as_ref())?;
-        let enrollee = self.enrollee(number, request)?;
-        self.last_serial += 1;
-        let certificate = self
-            .authority
-            .issue(
+        let place = self.authenticate(now, id, request.credential.as_ref())?;
+        self.enrollee(place, request)
+    }
+
+    /// Admits a device; `certificate` is what the authority said, if it was asked before.
+    pub(crate) fn enroll(
+        &mut self,
+        now: UtcMillis,
+        request: &RequestSecurityToken,
+        certificate: Option<Result<Vec<u8>, CertificateError>>,
+    ) -> Result<Vec<u8>, Fault> {
+        let id = request.message_id.as_str();
+        let enrollee = self.admissible(now, request)?;
+        let certificate = certificate.unwrap_or_else(|| {
+            self.authority.issue(
                 now,
                 &IssueRequest {
                     pkcs10_der: &request.pkcs10_der,
-                    serial: self.last_serial,
+                    serial: self.last_serial.add_one(),
                     common_name: enrollee.device_id,
                     valid_days: VALID_DAYS,
                 },
             )
-            .map_err(|error| {
-                fault(
-                    Some(id),
-                    FaultSubcode::CertificateRequest,
-                    error.to_string(),
-                )
-            })?;
+        });
+        let refuse = |error: CertificateError| {
+            let subcode = FaultSubcode::CertificateRequest;
+            fault(Some(id), subcode, error.to_string())
+        };
+        let certificate = certificate.map_err(refuse)?;
         let managed = self.admit_device(now, &enrollee, &certificate);
         let document = self.document(managed, &enrollee, certificate);
         let response = TokenResponse {
@@ -235,7 +254,7 @@ impl Core {
     /// Holds the request against its registration (contract 1).
     fn enrollee<'a>(
         &self,
-        number: u64,
+        place: Slot,
         request: &'a RequestSecurityToken,
     ) -> Result<Enrollee<'a>, Fault> {
         let id = request.message_id.as_str();
@@ -248,8 +267,8 @@ impl Core {
             return Err(fault(Some(id), FaultSubcode::MessageFormat, reason));
         }
         let item = |name| request.context_item(name).unwrap_or_default();
-        let (device_id, name) = (item("DeviceID"), item("DeviceName"));
-        let Some(registration) = self.registrations.by_number.get(&number) else {
+        let (device_id, name) = (device_id_of(request), item("DeviceName"));
+        let Some(registration) = self.registrations.get(place) else {
             return Err(refuse("the registration is gone".to_owned()));
         };
         if device_id.is_empty() {
@@ -257,13 +276,13 @@ impl Core {
             return Err(fault(Some(id), FaultSubcode::MessageFormat, reason));
         }
         let compared = !self.variant.has(Variant::EnrollAnyName);
-        if compared && name != registration.device_name {
+        if compared && *name != *registration.device_name {
             return Err(refuse(format!("the device is not registered as `{name}`")));
         }
         if registration
             .bound_to
             .as_ref()
-            .is_some_and(|bound| bound != device_id)
+            .is_some_and(|bound| **bound != *device_id)
         {
             return Err(refuse(
                 "the credential belongs to another DeviceID".to_owned(),
@@ -282,7 +301,7 @@ impl Core {
             _ => Store::User,
         };
         Ok(Enrollee {
-            number,
+            registration: place,
             device_id,
             os_version: item("OSVersion"),
             store,
@@ -291,9 +310,9 @@ impl Core {
 
     /// The DeviceID is enrolled for another directory device, or, without one, another name.
     fn enrolled_elsewhere(&self, registration: &Registration, device_id: &str) -> bool {
-        let enrolled = self.devices.by_device_id.get(device_id);
+        let enrolled = self.devices.of_device_id(device_id);
         enrolled
-            .and_then(|id| self.devices.by_id.get(id))
+            .and_then(|id| self.devices.by_id.get(&id))
             .is_some_and(|other| {
                 other.entra_id != registration.entra_id
                     || (other.entra_id.is_none() && other.device_name != registration.device_name)
@@ -308,15 +327,14 @@ impl Core {
         certificate: &[u8],
     ) -> ManagedId {
         let id = self.new_id();
-        let Some(registration) = self.registrations.by_number.get_mut(&enrollee.number) else {
+        let Some(registration) = self.registrations.get_mut(enrollee.registration) else {
             return id;
         };
-        registration.bound_to = Some(enrollee.device_id.to_owned());
-        let device = new_device(now, id, registration, (enrollee, certificate));
-        let by_entra_id = device
-            .entra_id
-            .and_then(|id| self.devices.by_entra_id.get(&id).copied());
-        let by_device_id = self.devices.by_device_id.get(enrollee.device_id).copied();
+        registration.bound_to = Some(enrollee.device_id.into());
+        let mut device = new_device(now, id, registration, (enrollee, certificate));
+        device.os_version = self.common.texts.share(enrollee.os_version);
+        let by_entra_id = device.entra_id.and_then(|id| self.devices.of_entra_id(id));
+        let by_device_id = self.devices.of_device_id(enrollee.device_id);
         for former in [by_entra_id, by_device_id].into_iter().flatten() {
             self.end_enrollment(former);
         }
@@ -338,7 +356,7 @@ impl Core {
             nonce_base64: self.new_secret_text().expose().to_owned(),
         };
         let (client_auth, server_auth) = (auth(enrollee.device_id), auth(PROVIDER_ID));
-        let registration = self.registrations.by_number.get(&enrollee.number);
+        let registration = self.registrations.get(enrollee.registration);
         let store = enrollee.store;
         ProvisioningDocument {
             root_der: self.authority.root_der().to_vec(),
@@ -356,7 +374,9 @@ impl Core {
             },
             dm_client: DmClient {
                 ent_dm_id: managed.to_string(),
-                upn: registration.and_then(|found| found.user_principal_name.clone()),
+                upn: registration
+                    .and_then(|found| found.user_principal_name.as_deref())
+                    .map(str::to_owned),
                 poll: self.config.poll,
             },
         }
@@ -371,13 +391,16 @@ fn new_device(
 ) -> ManagedDevice {
     ManagedDevice {
         id,
-        device_id: enrollee.device_id.to_owned(),
+        device_id: match &registration.bound_to {
+            Some(bound) => Arc::clone(bound),
+            None => enrollee.device_id.into(),
+        },
         device_name: registration.device_name.clone(),
         join_type: registration.join_type,
         next_join_type: None,
         entra_id: registration.entra_id,
         user_principal_name: registration.user_principal_name.clone(),
-        os_version: enrollee.os_version.to_owned(),
+        os_version: Arc::clone(&registration.os_version),
         build: build_of(enrollee.os_version),
         certificate_digest: crate::session::certificate_digest(&STANDARD.encode(certificate)),
         certificate_expires_at: now.plus_millis(i64::from(VALID_DAYS) * UtcMillis::DAY_MS),
@@ -417,6 +440,27 @@ fn ssl_search(device_id: &str, store: Store) -> String {
         utf8_percent_encode(&subject, NON_ALPHANUMERIC),
         utf8_percent_encode(&stores, NON_ALPHANUMERIC)
     )
+}
+
+/// A request for a certificate by its outside.
+pub(crate) fn is_certificate_request(request: &HttpRequest<'_>) -> bool {
+    request.path == ENROLLMENT_PATH
+        && request.method == "POST"
+        && request.body.len() <= BODY_LIMIT
+        && is_soap(request.content_type)
+}
+
+/// The DeviceID, which becomes the CN of the certificate; empty where it is missing.
+pub(crate) fn device_id_of(request: &RequestSecurityToken) -> &str {
+    request.context_item("DeviceID").unwrap_or_default()
+}
+
+pub(crate) fn answered(result: Result<Vec<u8>, Fault>) -> HttpResponse {
+    match result {
+        Ok(body) => HttpResponse::with_body(200, CONTENT_TYPE, body),
+        // Contract 1: faults go out with 500.
+        Err(fault) => HttpResponse::with_body(500, CONTENT_TYPE, fault.encode()),
+    }
 }
 
 fn is_soap(content_type: Option<&str>) -> bool {
@@ -459,7 +503,7 @@ const ENROLLMENT_PATH: &str = "/EnrollmentServer/Enrollment.svc";
 /// Contract 0.
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Life of a certificate (contract 1).
-const VALID_DAYS: u32 = 365;
+pub(crate) const VALID_DAYS: u32 = 365;
 /// Defaults of the renewal settings (wire-facts 1.7).
 const RENEW_DAYS: u32 = 42;
 const RETRY_DAYS: u32 = 7;

@@ -76,8 +76,9 @@ impl<T: Clone> Clone for Guarded<T> {
 pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    pub(crate) fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    /// The count with this one.
+    pub(crate) fn add_one(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn get(&self) -> u64 {

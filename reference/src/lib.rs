@@ -10,7 +10,10 @@
 //! | `core` | one request in, one step out; which plane serves it |
 //! | `state` | what is kept: the tenant, the managed devices |
 //! | `guarded` | what of it changes under a shared borrow |
+//! | `devices`, `rows` | the ways to find devices; what policies came to on them |
+//! | `table`, `interned`, `seldom` | how a million devices are kept and found |
 //! | `enrollment` | who may enrol, and with what (contract 1) |
+//! | `signing` | enrolment without a wait for the signature |
 //! | `registration` | what the control plane tells about devices, and their directory objects |
 //! | `session` | management sessions: repeats, first answer, what follows (contract 2) |
 //! | `assignment` | which policies reach a device |
@@ -34,15 +37,21 @@ mod control;
 mod core;
 mod credential;
 mod defect;
+mod devices;
 mod enrollment;
 mod fault;
 mod guarded;
+mod interned;
 mod presence;
 mod rbac;
 mod registration;
+mod rows;
+mod seldom;
 mod session;
+mod signing;
 mod state;
 mod status;
+mod table;
 mod variant;
 
 pub use self::core::{
@@ -51,4 +60,5 @@ pub use self::core::{
 pub use authority::{CertificateAuthority, CertificateError, IssueRequest};
 pub use fault::{CONFORM_FAULTS, FAULTS, Fault, FaultRow};
 pub use presence::{PushAnswer, PushId, PushRequest};
+pub use signing::{Signed, Signing};
 pub use variant::{Contradiction, VARIANTS, Variant, VariantRow, Variants};

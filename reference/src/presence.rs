@@ -130,7 +130,7 @@ impl Core {
         }
         let push = Push {
             device,
-            uri: uri.clone(),
+            uri: uri.to_string(),
             rotation,
         };
         self.pushes.last += 1;

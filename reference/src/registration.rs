@@ -1,7 +1,8 @@
 //! What is known about devices apart from their management: registrations and enrolment
 //! credentials, directory objects, join states, who is signed in (contract 4 and 6).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use protocol::JoinType;
 use protocol::control::{EnrollmentCredential, RegisterDevice};
@@ -12,54 +13,86 @@ use rand::RngCore;
 
 use crate::assignment::Change;
 use crate::core::Core;
-use crate::enrollment::EnrollmentSecret;
+use crate::enrollment::{EnrollmentSecret, proof_of};
 use crate::fault::Fault;
 use crate::state::{DirectoryDevice, EntraId, ManagedId, ObjectId, Registration, Tenant};
+use crate::table::{Index, Places, Slot};
 
 /// The registered devices, found by what they present.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Registrations {
-    pub(crate) by_number: BTreeMap<u64, Registration>,
-    /// Token text or user name.
-    by_presented: HashMap<String, u64>,
-    by_entra_id: HashMap<EntraId, u64>,
+    places: Places<Registration>,
+    by_proof: Index,
+    by_entra_id: Index,
     /// Of the devices without an Entra device id.
-    by_name: HashMap<String, u64>,
-    last: u64,
+    by_name: Index,
 }
 
 impl Registrations {
     /// The registration whose credential this is, its age not looked at.
-    pub(crate) fn find(&self, presented: &Credential) -> Option<u64> {
-        let key = match presented {
-            Credential::Token { text, .. } => text.expose(),
-            Credential::UsernameToken { username, .. } => username.as_str(),
-        };
-        let number = *self.by_presented.get(key)?;
-        let registration = self.by_number.get(&number)?;
-        registration.secret.is(presented).then_some(number)
+    pub(crate) fn find(&self, presented: &Credential) -> Option<Slot> {
+        let proof = proof_of(presented);
+        let mut candidates = self.by_proof.candidates(&proof);
+        candidates.find(|slot| self.get(*slot).is_some_and(|found| found.proof == proof))
+    }
+
+    pub(crate) fn get(&self, slot: Slot) -> Option<&Registration> {
+        self.places.get(slot)
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut Registration> {
+        self.places.get_mut(slot)
     }
 
     /// Takes a registration; the former one of the same device is void.
     fn insert(&mut self, registration: Registration) {
-        self.last += 1;
-        let number = self.last;
         let former = match registration.entra_id {
-            Some(id) => self.by_entra_id.insert(id, number),
-            None => self
-                .by_name
-                .insert(registration.device_name.clone(), number),
+            Some(id) => self.place_of(id),
+            None => self.place_named(&registration.device_name),
         };
-        if let Some(former) = former.and_then(|former| self.by_number.remove(&former)) {
-            self.by_presented.remove(former.secret.key());
+        if let Some(former) = former {
+            self.remove(former);
         }
-        self.by_presented
-            .insert(registration.secret.key().to_owned(), number);
-        self.by_number.insert(number, registration);
+        let (proof, entra_id) = (registration.proof, registration.entra_id);
+        let name = Arc::clone(&registration.device_name);
+        let slot = self.places.add(registration);
+        self.by_proof.insert(&proof, slot);
+        match &entra_id {
+            Some(id) => self.by_entra_id.insert(id, slot),
+            None => self.by_name.insert(&*name, slot),
+        }
+    }
+
+    fn remove(&mut self, slot: Slot) {
+        let Some(former) = self.places.remove(slot) else {
+            return;
+        };
+        self.by_proof.remove(&former.proof, slot);
+        match &former.entra_id {
+            Some(id) => self.by_entra_id.remove(id, slot),
+            None => self.by_name.remove(&*former.device_name, slot),
+        }
+    }
+
+    fn place_of(&self, id: EntraId) -> Option<Slot> {
+        let mut candidates = self.by_entra_id.candidates(&id);
+        candidates.find(|slot| {
+            let found = self.get(*slot);
+            found.is_some_and(|found| found.entra_id == Some(id))
+        })
+    }
+
+    fn place_named(&self, name: &str) -> Option<Slot> {
+        let mut candidates = self.by_name.candidates(name);
+        candidates.find(|slot| {
+            let found = self.get(*slot);
+            found.is_some_and(|found| *found.device_name == *name)
+        })
     }
 
     fn of_entra_id(&mut self, id: EntraId) -> Option<&mut Registration> {
-        self.by_number.get_mut(self.by_entra_id.get(&id)?)
+        let slot = self.place_of(id)?;
+        self.get_mut(slot)
     }
 }
 
@@ -72,23 +105,25 @@ impl Core {
         request: &RegisterDevice,
     ) -> EnrollmentCredential {
         let secret = self.new_secret(request.join_type);
+        let device_name: Arc<str> = request.device_name.as_str().into();
+        let os_version = self.common.texts.share(request.os_version.as_str());
         if request.join_type.has_directory_object()
             && let Some(entra_id) = request.entra_device_id
         {
-            self.put_directory_device(entra_id, request);
+            let names = (&device_name, &os_version);
+            self.put_directory_device(entra_id, request.join_type, names);
         }
-        let answer = secret.for_device();
         self.registrations.insert(Registration {
-            device_name: request.device_name.clone(),
+            device_name,
             join_type: request.join_type,
             entra_id: request.entra_device_id,
-            user_principal_name: request.user_principal_name.clone(),
-            os_version: request.os_version.clone(),
+            user_principal_name: request.user_principal_name.as_deref().map(Into::into),
+            os_version,
             created_at: now,
-            secret,
+            proof: secret.proof(),
             bound_to: None,
         });
-        answer
+        secret.for_device()
     }
 
     /// The device was joined otherwise; counts from its next session. False: no such device.
@@ -102,21 +137,16 @@ impl Core {
             return false;
         };
         registration.join_type = join_type;
-        let request = RegisterDevice {
-            device_name: registration.device_name.clone(),
-            join_type,
-            entra_device_id: Some(entra_id),
-            user_principal_name: None,
-            os_version: registration.os_version.clone(),
-        };
+        let name = Arc::clone(&registration.device_name);
+        let os_version = Arc::clone(&registration.os_version);
         let object = self.tenant.device_object(Some(entra_id));
         match (object, join_type.has_directory_object()) {
-            (None, true) => self.put_directory_device(entra_id, &request),
+            (None, true) => self.put_directory_device(entra_id, join_type, (&name, &os_version)),
             (Some(object), false) => self.delete_directory_device(now, object),
             (Some(_), true) | (None, false) => {}
         }
-        let managed = self.devices.by_entra_id.get(&entra_id);
-        match managed.and_then(|id| self.devices.by_id.get_mut(id)) {
+        let managed = self.devices.of_entra_id(entra_id);
+        match managed.and_then(|id| self.devices.by_id.get_mut(&id)) {
             Some(managed) => {
                 managed.next_join_type = Some(join_type);
                 managed.settled_for = None;
@@ -128,11 +158,11 @@ impl Core {
 
     /// Who is signed in on a device now; `None`: nobody.
     pub(crate) fn sign_in(&mut self, now: UtcMillis, device: ManagedId, user: Option<ObjectId>) {
-        let Some(managed) = self.devices.by_id.get_mut(&device) else {
+        let Some(managed) = self.devices.by_id.get(&device) else {
             return;
         };
         if managed.signed_in != user {
-            managed.signed_in = user;
+            self.devices.set_signed_in(device, user);
             self.policies_changed(now, Change::SignIn(device));
         }
     }
@@ -154,14 +184,8 @@ impl Core {
             return;
         }
         let device = self.device_of_object(object);
-        let Some(removed) = self.tenant.directory_devices.remove(&object) else {
+        if self.tenant.remove_directory_device(object).is_none() {
             return;
-        };
-        self.tenant.object_by_entra_id.remove(&removed.entra_id);
-        for group in self.tenant.groups_of.remove(&object).unwrap_or_default() {
-            if let Some(group) = self.tenant.groups.get_mut(&group) {
-                group.members.remove(&object);
-            }
         }
         if let Some(device) = device {
             self.tenant.policy_revision += 1;
@@ -169,30 +193,33 @@ impl Core {
         }
     }
 
-    fn put_directory_device(&mut self, entra_id: EntraId, request: &RegisterDevice) {
+    fn put_directory_device(
+        &mut self,
+        entra_id: EntraId,
+        join_type: JoinType,
+        (name, os_version): (&Arc<str>, &Arc<str>),
+    ) {
         let object = self.tenant.device_object(Some(entra_id));
         if let Some(known) = object.and_then(|id| self.tenant.directory_devices.get_mut(&id)) {
-            known.display_name.clone_from(&request.device_name);
-            known.os_version.clone_from(&request.os_version);
-            known.join_type = request.join_type;
+            known.display_name = Arc::clone(name);
+            known.os_version = Arc::clone(os_version);
+            known.join_type = join_type;
             return;
         }
-        let object = self.new_id();
-        self.tenant.object_by_entra_id.insert(entra_id, object);
-        self.tenant.directory_devices.insert(
-            object,
-            DirectoryDevice {
-                entra_id,
-                display_name: request.device_name.clone(),
-                join_type: request.join_type,
-                enabled: true,
-                os_version: request.os_version.clone(),
-                credentials: VecDeque::new(),
-                recent_uploads: VecDeque::new(),
-                uploads: 0,
-                ad_acknowledged_at: None,
-            },
-        );
+        let id = self.new_id();
+        self.tenant.add_directory_device(DirectoryDevice {
+            id,
+            entra_id,
+            display_name: Arc::clone(name),
+            join_type,
+            enabled: true,
+            os_version: Arc::clone(os_version),
+            groups: Vec::new(),
+            credentials: VecDeque::new(),
+            recent_uploads: VecDeque::new(),
+            uploads: 0,
+            ad_acknowledged_at: None,
+        });
     }
 
     /// Contract 6: a token for the join states with a directory object, an account for the others.

@@ -3,7 +3,8 @@
 //! Plain data with lookups. The rules live in the modules that change it: enrolment, sessions,
 //! assignment, conflicts, actions, the admin plane.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use protocol::JoinType;
 use protocol::laps_csp::{Leaf, Value};
@@ -11,6 +12,10 @@ use protocol::time::{UtcMillis, UtcTicks};
 use uuid::Uuid;
 
 use crate::guarded::{Guarded, Moment};
+use crate::interned::Interned;
+use crate::rows::{PolicyRow, Rows};
+use crate::seldom::Seldom;
+use crate::table::{Index, Table};
 
 /// Object id of a directory object (user, group, device).
 pub(crate) type ObjectId = Uuid;
@@ -24,12 +29,12 @@ pub(crate) type PolicyId = Uuid;
 /// Everything that is not state of one managed device.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tenant {
-    pub(crate) users: BTreeMap<ObjectId, User>,
+    pub(crate) users: Table<User>,
+    /// By [`User::key`].
+    users_by_name: Index,
     pub(crate) groups: BTreeMap<ObjectId, Group>,
-    pub(crate) directory_devices: BTreeMap<ObjectId, DirectoryDevice>,
-    pub(crate) object_by_entra_id: HashMap<EntraId, ObjectId>,
-    /// Groups that hold an object, kept in step with `groups`.
-    pub(crate) groups_of: HashMap<ObjectId, BTreeSet<ObjectId>>,
+    pub(crate) directory_devices: Table<DirectoryDevice>,
+    objects_by_entra_id: Index,
     pub(crate) policies: BTreeMap<PolicyId, Policy>,
     /// Counts every change of policies and assignments; a session notes the value it was computed from.
     pub(crate) policy_revision: u64,
@@ -38,8 +43,11 @@ pub(crate) struct Tenant {
 
 #[derive(Clone, Debug)]
 pub(crate) struct User {
+    pub(crate) id: ObjectId,
     pub(crate) user_principal_name: String,
     pub(crate) display_name: String,
+    /// The groups that hold it, kept in step with them.
+    pub(crate) groups: Vec<ObjectId>,
 }
 
 #[derive(Clone, Debug)]
@@ -51,15 +59,18 @@ pub(crate) struct Group {
 
 #[derive(Clone, Debug)]
 pub(crate) struct DirectoryDevice {
+    pub(crate) id: ObjectId,
     pub(crate) entra_id: EntraId,
-    pub(crate) display_name: String,
+    pub(crate) display_name: Arc<str>,
     pub(crate) join_type: JoinType,
     pub(crate) enabled: bool,
-    pub(crate) os_version: String,
+    pub(crate) os_version: Arc<str>,
+    /// The groups that hold it, kept in step with them.
+    pub(crate) groups: Vec<ObjectId>,
     /// Newest first, at most 3 (contract 4).
     pub(crate) credentials: VecDeque<StoredCredential>,
     /// Keys of the last 16 uploads with a digest of the body (contract 4).
-    pub(crate) recent_uploads: VecDeque<(Uuid, [u8; 32])>,
+    pub(crate) recent_uploads: VecDeque<(Uuid, crate::credential::BodyDigest)>,
     /// Counts the uploads stored, so that an upload after an Exec is told from one before it.
     pub(crate) uploads: u64,
     /// When the device last acknowledged `BackupDirectory` 2, which hides what was stored before
@@ -70,9 +81,9 @@ pub(crate) struct DirectoryDevice {
 /// A credential as uploaded; the password is not printed.
 #[derive(Clone)]
 pub(crate) struct StoredCredential {
-    pub(crate) account_name: String,
-    pub(crate) account_sid: String,
-    pub(crate) password_base64: String,
+    pub(crate) account_name: Arc<str>,
+    pub(crate) account_sid: Box<str>,
+    pub(crate) password_base64: Box<str>,
     pub(crate) backup_at: UtcTicks,
     pub(crate) refresh_at: UtcTicks,
     /// By the core's clock.
@@ -113,16 +124,16 @@ pub(crate) enum AssignmentTarget {
 /// What the control plane registered and the device has to present when it enrols.
 #[derive(Clone, Debug)]
 pub(crate) struct Registration {
-    pub(crate) device_name: String,
+    pub(crate) device_name: Arc<str>,
     pub(crate) join_type: JoinType,
     pub(crate) entra_id: Option<EntraId>,
-    pub(crate) user_principal_name: Option<String>,
-    pub(crate) os_version: String,
+    pub(crate) user_principal_name: Option<Arc<str>>,
+    pub(crate) os_version: Arc<str>,
     pub(crate) created_at: UtcMillis,
-    /// What the device presents when it enrols.
-    pub(crate) secret: crate::enrollment::EnrollmentSecret,
+    /// By what the credential that the device presents is known.
+    pub(crate) proof: crate::enrollment::Proof,
     /// The DeviceID of the first success (contract 1).
-    pub(crate) bound_to: Option<String>,
+    pub(crate) bound_to: Option<Arc<str>>,
 }
 
 /// One enrolment of one device.
@@ -130,14 +141,14 @@ pub(crate) struct Registration {
 pub(crate) struct ManagedDevice {
     pub(crate) id: ManagedId,
     /// `./DevInfo/DevId`, the CN of the certificate.
-    pub(crate) device_id: String,
-    pub(crate) device_name: String,
+    pub(crate) device_id: Arc<str>,
+    pub(crate) device_name: Arc<str>,
     pub(crate) join_type: JoinType,
     /// How the device was joined meanwhile; counts from the next session (contract 6).
     pub(crate) next_join_type: Option<JoinType>,
     pub(crate) entra_id: Option<EntraId>,
-    pub(crate) user_principal_name: Option<String>,
-    pub(crate) os_version: String,
+    pub(crate) user_principal_name: Option<Arc<str>>,
+    pub(crate) os_version: Arc<str>,
     /// Third number of the version, for example 26100.
     pub(crate) build: u32,
     pub(crate) certificate_digest: [u8; 32],
@@ -149,9 +160,9 @@ pub(crate) struct ManagedDevice {
     /// The user whose policies counted last, which stay while nobody is signed in.
     pub(crate) last_user: Option<ObjectId>,
     /// Values the device acknowledged.
-    pub(crate) acknowledged: BTreeMap<Leaf, Value>,
+    pub(crate) acknowledged: Arc<BTreeMap<Leaf, Value>>,
     /// State of each policy that reaches the device, as of the end of its last session.
-    pub(crate) rows: BTreeMap<PolicyId, PolicyRow>,
+    pub(crate) rows: Rows,
     /// Policies withheld as a whole until they are in no conflict on this device (contract 5).
     pub(crate) withheld: BTreeSet<PolicyId>,
     /// The user context for which the device has all it should have; `None` when anything changed
@@ -166,12 +177,12 @@ pub(crate) struct ManagedDevice {
     /// The answer to the message last answered, for repeats within 60 s (contract 2).
     pub(crate) last_answer: Guarded<Option<LastAnswer>>,
     /// What deliberate defects remember; empty while none is switched on.
-    pub(crate) defects: crate::defect::Memory,
+    pub(crate) defects: Seldom<crate::defect::Memory>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PushChannel {
-    pub(crate) uri: Option<String>,
+    pub(crate) uri: Option<Box<str>>,
     /// When the channel was last read as good; asked again after 15 days.
     pub(crate) good_at: Option<UtcMillis>,
     /// `Push` and `Push/PFN` were acknowledged in this enrolment.
@@ -186,32 +197,6 @@ pub(crate) struct LastAnswer {
     pub(crate) request_digest: crate::session::MessageDigest,
     pub(crate) answered_at: UtcMillis,
     pub(crate) kept: crate::session::Kept,
-}
-
-/// State of a policy on a device (contract 5: `deviceConfigurationStates`).
-#[derive(Clone, Debug)]
-pub(crate) struct PolicyRow {
-    pub(crate) state: RowState,
-    pub(crate) settings: BTreeMap<Leaf, SettingRow>,
-    /// None while `unknown`.
-    pub(crate) reported_at: Moment,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct SettingRow {
-    pub(crate) state: RowState,
-    pub(crate) error_code: Option<i64>,
-    /// The policies that set the leaf on this device.
-    pub(crate) sources: Vec<PolicyId>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RowState {
-    Unknown,
-    Compliant,
-    Conflict,
-    Error,
-    NotApplicable,
 }
 
 /// One requested action of a device.
@@ -264,21 +249,103 @@ impl ActionState {
 }
 
 impl Tenant {
+    /// An empty tenant whose LAPS switch is on (contract 4).
+    pub(crate) fn new() -> Self {
+        Self {
+            laps_enabled: true,
+            ..Self::default()
+        }
+    }
+
     /// The directory object of a device, while it exists.
     pub(crate) fn device_object(&self, entra_id: Option<EntraId>) -> Option<ObjectId> {
-        self.object_by_entra_id.get(&entra_id?).copied()
+        let entra_id = entra_id?;
+        self.device_with(entra_id).map(|(object, _)| object)
+    }
+
+    fn device_with(&self, entra_id: EntraId) -> Option<(ObjectId, &DirectoryDevice)> {
+        self.objects_by_entra_id
+            .candidates(&entra_id)
+            .filter_map(|slot| self.directory_devices.at(slot))
+            .find(|device| device.entra_id == entra_id)
+            .map(|device| (device.id, device))
+    }
+
+    /// Takes a new directory device.
+    pub(crate) fn add_directory_device(&mut self, device: DirectoryDevice) {
+        let entra_id = device.entra_id;
+        let slot = self.directory_devices.insert(device.id, device);
+        self.objects_by_entra_id.insert(&entra_id, slot);
+    }
+
+    /// Deletes a directory device with its memberships.
+    pub(crate) fn remove_directory_device(&mut self, object: ObjectId) -> Option<DirectoryDevice> {
+        let slot = self.directory_devices.slot_of(&object)?;
+        let device = self.directory_devices.remove(&object)?;
+        self.objects_by_entra_id.remove(&device.entra_id, slot);
+        for group in &device.groups {
+            if let Some(group) = self.groups.get_mut(group) {
+                group.members.remove(&object);
+            }
+        }
+        Some(device)
+    }
+
+    /// Takes a new user.
+    pub(crate) fn add_user(&mut self, user: User) {
+        let key = user.key();
+        let slot = self.users.insert(user.id, user);
+        self.users_by_name.insert(key.as_str(), slot);
+    }
+
+    /// The user with this name, in any case.
+    pub(crate) fn user_named(&self, name: &str) -> Option<ObjectId> {
+        let key = name.to_ascii_lowercase();
+        self.users_by_name
+            .candidates(key.as_str())
+            .filter_map(|slot| self.users.at(slot))
+            .find(|user| user.user_principal_name.eq_ignore_ascii_case(name))
+            .map(|user| user.id)
+    }
+
+    /// The groups that hold an object; `None` when there is no such object.
+    pub(crate) fn groups_of_mut(&mut self, object: ObjectId) -> Option<&mut Vec<ObjectId>> {
+        match self.users.get_mut(&object) {
+            Some(user) => Some(&mut user.groups),
+            None => self
+                .directory_devices
+                .get_mut(&object)
+                .map(|device| &mut device.groups),
+        }
     }
 
     pub(crate) fn directory_device(&self, entra_id: Option<EntraId>) -> Option<&DirectoryDevice> {
-        self.directory_devices.get(&self.device_object(entra_id)?)
+        self.device_with(entra_id?).map(|(_, device)| device)
     }
 
-    /// True when `group` holds `object`.
-    pub(crate) fn holds(&self, group: ObjectId, object: ObjectId) -> bool {
-        self.groups_of
-            .get(&object)
-            .is_some_and(|groups| groups.contains(&group))
+    /// The groups that hold an object.
+    pub(crate) fn groups_of(&self, object: ObjectId) -> &[ObjectId] {
+        match (self.users.get(&object), self.directory_devices.get(&object)) {
+            (Some(user), _) => &user.groups,
+            (None, Some(device)) => &device.groups,
+            (None, None) => &[],
+        }
     }
+}
+
+impl User {
+    /// What it is found by.
+    fn key(&self) -> String {
+        self.user_principal_name.to_ascii_lowercase()
+    }
+}
+
+/// What many devices have in common.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Common {
+    pub(crate) texts: Interned<str>,
+    pub(crate) rows: Interned<PolicyRow>,
+    pub(crate) acknowledged: Interned<BTreeMap<Leaf, Value>>,
 }
 
 impl ManagedDevice {
@@ -294,13 +361,4 @@ impl ManagedDevice {
             Some(Value::Bool(_) | Value::Text(_)) | None => None,
         }
     }
-}
-
-/// All managed devices with their indexes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Devices {
-    pub(crate) by_id: BTreeMap<ManagedId, ManagedDevice>,
-    pub(crate) by_certificate: HashMap<[u8; 32], ManagedId>,
-    pub(crate) by_device_id: HashMap<String, ManagedId>,
-    pub(crate) by_entra_id: HashMap<EntraId, ManagedId>,
 }

@@ -2,15 +2,17 @@
 //! (contract 5, "Status of a policy on a device").
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeBounds;
 
 use protocol::laps_csp::Leaf;
-use protocol::time::UtcMillis;
 
 use crate::conflict::{Evaluation, Outlook, Prospect};
 use crate::core::Core;
 use crate::fault::Fault;
-use crate::guarded::Moment;
-use crate::state::{ManagedDevice, ManagedId, PolicyId, PolicyRow, RowState, SettingRow};
+use crate::rows::{PolicyRow, ReportedRow, RowState, Rows, SettingRow};
+use crate::state::{ManagedDevice, ManagedId, PolicyId};
+use crate::table::Slot;
+use crate::variant::Variant;
 
 /// A set of policies that clash on at least one device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +29,7 @@ impl Core {
     /// Every set of policies that clash, in the order of their ids.
     pub(crate) fn conflict_summary(&self) -> Vec<ConflictSummary> {
         let mut summaries: BTreeMap<Vec<PolicyId>, ConflictSummary> = BTreeMap::new();
-        for device in self.devices.by_id.values() {
+        for device in self.clashing_devices() {
             for (policies, leaves) in clashes(self.variant.rows_of(device)) {
                 let summary = summaries.entry(policies.clone()).or_default();
                 summary.policies = policies;
@@ -43,32 +45,45 @@ impl Core {
         summaries.into_values().collect()
     }
 
-    /// The row of a policy on every device that it reaches, in the order of the devices' ids.
+    /// The row of a policy on every device that it reaches, in the order of the devices' places.
     pub(crate) fn policy_rows(
         &self,
         policy: PolicyId,
-    ) -> impl Iterator<Item = (ManagedId, &PolicyRow)> {
-        self.devices.by_id.values().filter_map(move |device| {
-            let rows = self.variant.rows_of(device);
-            Some((device.id, rows.get(&policy)?))
-        })
+        places: impl RangeBounds<Slot> + Clone,
+    ) -> impl Iterator<Item = (Slot, &ManagedDevice, &ReportedRow)> {
+        let late = self.variant.has(Variant::ReportLate);
+        let all = late.then(|| self.devices.by_id.places(places.clone()));
+        let with_row = (!late).then(|| self.devices.with_row(policy, places));
+        let devices = all.into_iter().flatten();
+        devices
+            .chain(with_row.into_iter().flatten())
+            .filter_map(move |(slot, device)| {
+                let rows = self.variant.rows_of(device);
+                Some((slot, device, rows.get(&policy)?))
+            })
+    }
+
+    fn clashing_devices(&self) -> impl Iterator<Item = &ManagedDevice> {
+        let late = self.variant.has(Variant::ReportLate);
+        let all = late.then(|| self.devices.by_id.values());
+        let in_conflict = (!late).then(|| self.devices.in_conflict());
+        let all = all.into_iter().flatten();
+        all.chain(in_conflict.into_iter().flatten())
     }
 
     /// The rows of a device, in the order of the policies' ids.
     pub(crate) fn device_rows(
         &self,
         device: ManagedId,
-    ) -> impl Iterator<Item = (PolicyId, &PolicyRow)> {
+    ) -> impl Iterator<Item = (PolicyId, &ReportedRow)> {
         let device = self.devices.by_id.get(&device);
         let rows = device.map(|device| self.variant.rows_of(device));
-        rows.into_iter()
-            .flatten()
-            .map(|(policy, row)| (*policy, row))
+        rows.into_iter().flat_map(Rows::iter)
     }
 }
 
 /// The sets of policies that clash on a device, with the leaves on which they do.
-fn clashes(rows: &BTreeMap<PolicyId, PolicyRow>) -> BTreeMap<Vec<PolicyId>, BTreeSet<Leaf>> {
+fn clashes(rows: &Rows) -> BTreeMap<Vec<PolicyId>, BTreeSet<Leaf>> {
     let mut clashes: BTreeMap<Vec<PolicyId>, BTreeSet<Leaf>> = BTreeMap::new();
     let settings = rows.values().flat_map(|row| &row.settings);
     for (leaf, setting) in settings {
@@ -84,7 +99,6 @@ fn clashes(rows: &BTreeMap<PolicyId, PolicyRow>) -> BTreeMap<Vec<PolicyId>, BTre
 
 /// The row of a policy at the end of a session.
 pub(crate) fn row(
-    now: UtcMillis,
     prospects: &BTreeMap<Leaf, Prospect>,
     device: &ManagedDevice,
     errors: &BTreeMap<Leaf, i64>,
@@ -93,11 +107,11 @@ pub(crate) fn row(
         .iter()
         .map(|(leaf, prospect)| (*leaf, setting_row(*leaf, prospect, device, errors)))
         .collect();
-    rolled_up(now, settings)
+    rolled_up(settings)
 }
 
 /// The state of a policy from the states of its settings.
-pub(crate) fn rolled_up(now: UtcMillis, settings: BTreeMap<Leaf, SettingRow>) -> PolicyRow {
+pub(crate) fn rolled_up(settings: BTreeMap<Leaf, SettingRow>) -> PolicyRow {
     let any = |state| settings.values().any(|setting| setting.state == state);
     // Contract 5: conflict when any setting is, notApplicable only when all are.
     let state = if any(RowState::Conflict) {
@@ -115,16 +129,7 @@ pub(crate) fn rolled_up(now: UtcMillis, settings: BTreeMap<Leaf, SettingRow>) ->
     } else {
         RowState::Compliant
     };
-    PolicyRow {
-        state,
-        settings,
-        reported_at: Moment::new(reported_at(now, state)),
-    }
-}
-
-/// Contract 5: `lastReportedDateTime` is null while `unknown`.
-pub(crate) fn reported_at(now: UtcMillis, state: RowState) -> Option<UtcMillis> {
-    (state != RowState::Unknown).then_some(now)
+    PolicyRow { state, settings }
 }
 
 fn setting_row(

@@ -18,7 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::time::UtcMillis;
-use reference::{Config, Core, HttpRequest, HttpResponse, Step, Variant, Variants};
+use reference::{Config, Core, HttpRequest, HttpResponse, Plane, Step, Variant, Variants};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
@@ -188,7 +188,7 @@ impl Description {
 impl Shared {
     /// Serves one request: asks the core, and while an answer hangs on a push, waits for that push.
     async fn serve(self: &Arc<Self>, request: &HttpRequest<'_>) -> HttpResponse {
-        if let Some(response) = self.try_check_in(request) {
+        if let Some(response) = self.serve_shared(request) {
             return response;
         }
         match self.with_core(|core, now| core.handle(now, request)) {
@@ -202,11 +202,20 @@ impl Shared {
         }
     }
 
-    /// Check-ins without news need not wait for each other.
-    fn try_check_in(&self, request: &HttpRequest<'_>) -> Option<HttpResponse> {
+    /// Check-ins without news need not wait for each other, and nobody waits for a signature.
+    fn serve_shared(self: &Arc<Self>, request: &HttpRequest<'_>) -> Option<HttpResponse> {
         let now = self.clock.now();
         let core = self.core.read().unwrap_or_else(PoisonError::into_inner);
-        core.try_check_in(now, request)
+        match request.plane {
+            Plane::Manage => core.try_check_in(now, request),
+            Plane::Enroll => {
+                let signing = core.try_sign(now, request)?;
+                drop(core);
+                let signed = signing.sign();
+                Some(self.with_core(|core, now| core.enroll_signed(now, signed)))
+            }
+            Plane::Directory | Plane::Admin | Plane::Control => None,
+        }
     }
 
     /// Goes on with a request each time the push that it waits for has been answered.

@@ -67,7 +67,7 @@ pub(super) fn read(core: &mut Core, call: &Call<'_>, entra_id: PathId) -> Answer
             1
         };
         for _ in 0..copies {
-            let subject = (subject.0, subject.1.as_str());
+            let subject = (subject.0, &*subject.1);
             core.audit
                 .credential_recovered(call.now, call.actor, call.ids.client_request, subject);
         }
@@ -147,7 +147,7 @@ impl<'c> Record<'c> {
         }
         DeviceLocalCredentialInfo {
             id: self.device.entra_id,
-            device_name: Some(self.device.display_name.clone()),
+            device_name: Some(self.device.display_name.to_string()),
             last_backup_date_time: Some(last),
             refresh_date_time: Some(next),
             credentials: None,
@@ -184,23 +184,22 @@ impl<'c> Record<'c> {
         let mut entries: Vec<DeviceLocalCredential> = std::iter::once(self.newest.credential())
             .chain(former.iter().copied())
             .map(|credential| DeviceLocalCredential {
-                account_name: named.then(|| credential.account_name.clone()),
-                account_sid: Some(credential.account_sid.clone()),
+                account_name: named.then(|| credential.account_name.to_string()),
+                account_sid: Some(credential.account_sid.to_string()),
                 backup_date_time: Some(credential.backup_at),
-                password_base64: Some(Secret::new(credential.password_base64.clone())),
+                password_base64: Some(Secret::new(credential.password_base64.to_string())),
             })
             .collect();
         if let (Some(stale), Some(newest)) = (stale, entries.first_mut()) {
-            newest.password_base64 = Some(Secret::new(stale.password_base64.clone()));
+            newest.password_base64 = Some(Secret::new(stale.password_base64.to_string()));
         }
         entries
     }
 }
 
 fn managed<'c>(core: &'c Core, device: &DirectoryDevice) -> Option<&'c ManagedDevice> {
-    core.devices
-        .by_id
-        .get(core.devices.by_entra_id.get(&device.entra_id)?)
+    let managed = core.devices.of_entra_id(device.entra_id)?;
+    core.devices.by_id.get(&managed)
 }
 
 /// True when a rotation was sent to the device between the two backups.
@@ -221,10 +220,10 @@ fn was_rotated_by_hand(
 
 fn invented(device: &ManagedDevice) -> StoredCredential {
     StoredCredential {
-        account_name: "Administrator".to_owned(),
-        account_sid: "S-1-5-21-1-2-3-500".to_owned(),
+        account_name: "Administrator".into(),
+        account_sid: "S-1-5-21-1-2-3-500".into(),
         // "x" in UTF-16LE.
-        password_base64: "eAA=".to_owned(),
+        password_base64: "eAA=".into(),
         backup_at: device.enrolled_at.ticks(),
         refresh_at: device
             .enrolled_at

@@ -1,6 +1,6 @@
 //! Managed devices with their actions, and what policies came to on them.
 
-use std::ops::RangeBounds;
+use std::ops::{Bound, RangeBounds};
 
 use protocol::graph::action::{ActionState as WireState, DeviceActionResult};
 use protocol::graph::device::ManagedDevice;
@@ -16,9 +16,9 @@ use super::route::PathId;
 use crate::audit::{ActivityResult, IntuneActivity};
 use crate::core::Core;
 use crate::fault::Fault;
-use crate::state::{
-    self, Action, ActionKind, ActionState, ManagedId, PolicyId, PolicyRow, RowState,
-};
+use crate::rows::{PolicyRow, RowState};
+use crate::state::{self, Action, ActionKind, ActionState, ManagedId, PolicyId};
+use crate::table::Slot;
 
 pub(super) fn list(core: &Core, call: &Call<'_>) -> Answer {
     let paging = Paging::parse(call, &["$filter"])?;
@@ -28,15 +28,18 @@ pub(super) fn list(core: &Core, call: &Call<'_>) -> Answer {
     };
     let (member, wanted) = equality(filter, &["deviceName", "azureADDeviceId"])?;
     if member == "deviceName" {
-        let named = devices.filter(|(_, device)| device.device_name == wanted);
-        return Ok(paging.page(call, named.map(|(id, device)| (*id, view(device)))));
+        let named = core.devices.named(&wanted);
+        let named = named
+            .range(paging.ids()?)
+            .filter_map(|id| core.devices.by_id.get(id));
+        return Ok(paging.page(call, named.map(|device| (device.id, view(device)))));
     }
     let range = paging.ids()?;
     let found = uuid::Uuid::try_parse(&wanted)
         .ok()
-        .and_then(|entra_id| core.devices.by_entra_id.get(&entra_id))
-        .filter(|id| range.contains(*id))
-        .and_then(|id| core.devices.by_id.get(id));
+        .and_then(|entra_id| core.devices.of_entra_id(entra_id))
+        .filter(|id| range.contains(id))
+        .and_then(|id| core.devices.by_id.get(&id));
     Ok(paging.page(
         call,
         found.into_iter().map(|device| (device.id, view(device))),
@@ -55,7 +58,7 @@ pub(super) fn read(core: &Core, call: &Call<'_>, id: PathId) -> Answer {
 pub(super) fn delete(core: &mut Core, call: &Call<'_>, id: PathId) -> Answer {
     call.query.allow_only(&[])?;
     let device = find(core, call, id)?;
-    let (id, name) = (device.id, device.device_name.clone());
+    let (id, name) = (device.id, std::sync::Arc::clone(&device.device_name));
     core.delete_managed_device(call.now, id);
     let deed = call.deed(id, &name);
     let activity = IntuneActivity::DeleteDevice;
@@ -79,26 +82,25 @@ pub(super) fn configuration_states(core: &Core, call: &Call<'_>, id: PathId) -> 
 /// One row a device that the policy reaches.
 pub(super) fn policy_statuses(core: &Core, call: &Call<'_>, id: PathId) -> Answer {
     let paging = Paging::parse(call, &[])?;
-    let range = paging.ids()?;
+    let after = paging.after::<u32>()?.map(Slot::from_number);
+    let places = (
+        after.map_or(Bound::Unbounded, Bound::Excluded),
+        Bound::Unbounded,
+    );
     let Some(policy) = id.filter(|id| core.tenant.policies.contains_key(id)) else {
         return Err(call.no_such("policy", id));
     };
     let rows = core
-        .policy_rows(policy)
-        .filter(|(id, _)| range.contains(id))
-        .map(|(id, row)| {
-            let name = core
-                .devices
-                .by_id
-                .get(&id)
-                .map(|device| device.device_name.clone());
+        .policy_rows(policy, places)
+        .map(|(place, device, row)| {
             let status = DeviceStatus {
-                device_id: id,
-                device_display_name: name.unwrap_or_default(),
+                device_id: device.id,
+                device_display_name: device.device_name.to_string(),
                 status: shown_state(core, row.state),
                 last_reported_date_time: row.reported_at.at().map(Into::into),
             };
-            (id, status)
+            // The key of the page: a device keeps its place.
+            (place.number(), status)
         });
     Ok(paging.page(call, rows))
 }
@@ -132,12 +134,12 @@ pub(super) fn find<'c>(
 fn view(device: &state::ManagedDevice) -> ManagedDevice {
     ManagedDevice {
         id: device.id,
-        device_name: device.device_name.clone(),
+        device_name: device.device_name.to_string(),
         azure_ad_device_id: device.entra_id,
         join_type: device.join_type.into(),
         operating_system: Some("Windows".to_owned()),
-        os_version: Some(device.os_version.clone()),
-        user_principal_name: device.user_principal_name.clone(),
+        os_version: Some(device.os_version.to_string()),
+        user_principal_name: device.user_principal_name.as_deref().map(str::to_owned),
         enrolled_date_time: Some(device.enrolled_at.ticks()),
         last_sync_date_time: device.last_sync_at.at().map(Into::into),
         // Contract 5: every past action stays listed, newest first.

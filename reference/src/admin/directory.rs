@@ -22,20 +22,18 @@ pub(super) fn create_user(core: &mut Core, call: &Call<'_>) -> Answer {
     let new: NewUser = read_body(call.body)?;
     named("userPrincipalName", &new.user_principal_name)?;
     named("displayName", &new.display_name)?;
-    let taken = core.tenant.users.values().any(|user| {
-        user.user_principal_name
-            .eq_ignore_ascii_case(&new.user_principal_name)
-    });
-    if taken {
+    if core.tenant.user_named(&new.user_principal_name).is_some() {
         let message = format!("The user `{}` exists already.", new.user_principal_name);
         return Err(Refusal::conflict(message));
     }
     let id = core.new_id();
     let user = state::User {
+        id,
         user_principal_name: new.user_principal_name.clone(),
         display_name: new.display_name.clone(),
+        groups: Vec::new(),
     };
-    core.tenant.users.insert(id, user);
+    core.tenant.add_user(user);
     Ok(Reply::created(&User {
         id,
         user_principal_name: new.user_principal_name,
@@ -104,11 +102,10 @@ pub(super) fn add_member(core: &mut Core, call: &Call<'_>, group: PathId) -> Ans
         let message = format!("The object `{object}` is a member of the group already.");
         return Err(Refusal::bad_request(message));
     }
-    core.tenant
-        .groups_of
-        .entry(object)
-        .or_default()
-        .insert(group);
+    if let Some(groups) = core.tenant.groups_of_mut(object) {
+        groups.reserve_exact(1);
+        groups.push(group);
+    }
     core.policies_changed(call.now, Change::Membership(object));
     Ok(Reply::no_content())
 }
@@ -133,8 +130,8 @@ pub(super) fn remove_member(
             format!("The group `{group}` has no such member."),
         ));
     };
-    if let Some(groups) = core.tenant.groups_of.get_mut(&object) {
-        groups.remove(&group);
+    if let Some(groups) = core.tenant.groups_of_mut(object) {
+        groups.retain(|other| *other != group);
     }
     core.policies_changed(call.now, Change::Membership(object));
     Ok(Reply::no_content())
@@ -153,9 +150,9 @@ pub(super) fn devices(core: &Core, call: &Call<'_>) -> Answer {
     let (_, wanted) = equality(filter, &["deviceId"])?;
     let found = uuid::Uuid::try_parse(&wanted)
         .ok()
-        .and_then(|entra_id| core.tenant.object_by_entra_id.get(&entra_id))
-        .filter(|id| range.contains(*id))
-        .and_then(|id| Some((*id, view(*id, devices.get(id)?)?)));
+        .and_then(|entra_id| core.tenant.device_object(Some(entra_id)))
+        .filter(|id| range.contains(id))
+        .and_then(|id| Some((id, view(id, devices.get(&id)?)?)));
     Ok(paging.page(call, found.into_iter()))
 }
 
@@ -211,14 +208,14 @@ fn find_device(tenant: &Tenant, call: &Call<'_>, id: PathId) -> Result<ObjectId,
 
 fn member(tenant: &Tenant, id: ObjectId) -> Option<Member> {
     let (kind, name) = match (tenant.users.get(&id), tenant.directory_devices.get(&id)) {
-        (Some(user), _) => (MemberKind::User, &user.display_name),
-        (None, Some(device)) => (MemberKind::Device, &device.display_name),
+        (Some(user), _) => (MemberKind::User, user.display_name.as_str()),
+        (None, Some(device)) => (MemberKind::Device, &*device.display_name),
         (None, None) => return None,
     };
     Some(Member {
         kind: Some(kind),
         id,
-        display_name: Some(name.clone()),
+        display_name: Some(name.to_owned()),
     })
 }
 
@@ -237,9 +234,9 @@ fn view(id: ObjectId, device: &state::DirectoryDevice) -> Option<DirectoryDevice
     Some(DirectoryDevice {
         id,
         device_id: device.entra_id,
-        display_name: device.display_name.clone(),
+        display_name: device.display_name.to_string(),
         account_enabled: device.enabled,
         trust_type: TrustType::of(device.join_type)?,
-        operating_system_version: Some(device.os_version.clone()),
+        operating_system_version: Some(device.os_version.to_string()),
     })
 }

@@ -129,7 +129,7 @@ fn rotation_target(
         }
     }
     let device = devices::find(core, call, id)?;
-    Ok((device.id, device.device_name.clone()))
+    Ok((device.id, device.device_name.to_string()))
 }
 
 /// The answer to a rotation whose push was answered or timed out.

@@ -52,7 +52,7 @@ fn note(core: &mut Core, call: &Call<'_>, device: Uuid) {
         return;
     }
     let managed = core.devices.by_id.get(&device);
-    let name = managed.map_or_else(String::new, |managed| managed.device_name.clone());
+    let name = managed.map_or_else(String::new, |managed| managed.device_name.to_string());
     let activity = IntuneActivity::RotateLocalAdminPassword;
     let deed = call.deed(device, &name);
     core.audit

@@ -9,7 +9,8 @@ use crate::assignment::UserContext;
 use crate::conflict::{Evaluation, Write};
 use crate::core::Core;
 use crate::fault::Fault;
-use crate::state::{ManagedDevice, ManagedId, PolicyId, PolicyRow, RowState};
+use crate::rows::{PolicyRow, RowState};
+use crate::state::{ManagedDevice, ManagedId, PolicyId};
 
 /// Sessions after which [`Fault::CheckinRefuseBurst`] refuses.
 const BURST: u32 = 10;

@@ -1,5 +1,7 @@
 //! What a session leaves behind: acknowledged values, the channel, rows, ended actions.
 
+use std::sync::Arc;
+
 use protocol::laps_csp::{Leaf, Value};
 use protocol::syncml::StatusCode;
 use protocol::time::UtcMillis;
@@ -9,9 +11,8 @@ use crate::action::End;
 use crate::core::Core;
 use crate::defect::{PlannedWrite, Wire};
 use crate::fault::Fault;
-use crate::state::{
-    ActionKind, ActionState, ManagedDevice, ManagedId, PolicyId, PolicyRow, RowState,
-};
+use crate::rows::{PolicyRow, ReportedRow, RowState};
+use crate::state::{ActionKind, ActionState, ManagedDevice, ManagedId, PolicyId};
 use crate::status;
 
 /// Messages of a session in which [`Fault::ProtoRetryStorm`] tries again.
@@ -45,6 +46,7 @@ impl Core {
             && let Some(status) = policy.status
         {
             self.settle_policy(now, id, session, (policy, status));
+            self.share_acknowledged(id);
         }
     }
 
@@ -84,7 +86,7 @@ impl Core {
         }
         if std::mem::take(&mut channel.uri_read) {
             let is_good = channel.status.is_none_or(|status| status == 0);
-            device.push.uri = channel.uri.take();
+            device.push.uri = channel.uri.take().map(String::into_boxed_str);
             device.push.good_at = (is_good && device.push.uri.is_some()).then_some(now);
         }
     }
@@ -128,6 +130,14 @@ impl Core {
         }
     }
 
+    /// What the device acknowledged is mostly what others acknowledged, too.
+    fn share_acknowledged(&mut self, id: ManagedId) {
+        if let Some(device) = self.devices.by_id.get_mut(&id) {
+            let values = Arc::clone(&device.acknowledged);
+            device.acknowledged = self.common.acknowledged.share(values);
+        }
+    }
+
     fn acknowledge_write(&mut self, now: UtcMillis, id: ManagedId, write: PlannedWrite) {
         if write.wire == Wire::Unrecorded {
             return;
@@ -149,9 +159,10 @@ impl Core {
                 object.ad_acknowledged_at = Some(now);
             }
         }
+        let acknowledged = Arc::make_mut(&mut device.acknowledged);
         match write.value {
-            Some(value) => drop(device.acknowledged.insert(write.leaf, value)),
-            None => drop(device.acknowledged.remove(&write.leaf)),
+            Some(value) => drop(acknowledged.insert(write.leaf, value)),
+            None => drop(acknowledged.remove(&write.leaf)),
         }
     }
 
@@ -189,22 +200,28 @@ impl Core {
             .iter()
             .filter(|(policy, _)| !session.overtaken.contains(policy))
             .map(|(policy, prospects)| {
-                let row = status::row(now, prospects, device, &session.errors);
-                (
-                    *policy,
-                    self.spoil_row(now, device, (*policy, evaluation), row),
-                )
+                let row = status::row(prospects, device, &session.errors);
+                let row = self.spoil_row(device, (*policy, evaluation), row);
+                (*policy, row)
             })
+            .collect();
+        let rows: Vec<ReportedRow> = rows
+            .into_iter()
+            .map(|(policy, row)| ReportedRow::new(policy, self.common.rows.share(row), now))
             .collect();
         let settled = session.overtaken.is_empty() && status::is_settled(evaluation, device);
         self.variant.shows_first(now, id, &device.rows);
+        self.devices.change_rows(id, |kept| {
+            kept.retain(|policy| {
+                session.overtaken.contains(&policy) || evaluation.prospects.contains_key(&policy)
+            });
+            for row in rows {
+                kept.put(row);
+            }
+        });
         let Some(device) = self.devices.by_id.get_mut(&id) else {
             return;
         };
-        device.rows.retain(|policy, _| {
-            session.overtaken.contains(policy) || evaluation.prospects.contains_key(policy)
-        });
-        device.rows.extend(rows);
         device.settled_for = settled.then_some(session.context);
     }
 }

@@ -196,12 +196,11 @@ impl Core {
             .filter(|encoded| !encoded.is_empty())
             .ok_or(401_u16)?;
         let digest = certificate_digest(encoded);
-        let Some(device) = self.devices.by_certificate.get(&digest) else {
+        let Some(known) = self.devices.of_certificate(&digest) else {
             // Text that is no base64 names no certificate at all.
             let is_base64 = STANDARD.decode(encoded).is_ok();
             return Err(if is_base64 { 403 } else { 401 });
         };
-        let known = self.devices.by_id.get(device).ok_or(403_u16)?;
         if now >= known.certificate_expires_at {
             return Err(403);
         }

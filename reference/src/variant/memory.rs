@@ -9,7 +9,8 @@ use super::{Variant, Variants};
 use crate::action::{End, OFFLINE};
 use crate::core::Core;
 use crate::presence::PushId;
-use crate::state::{ManagedDevice, ManagedId, PolicyId, PolicyRow};
+use crate::rows::Rows;
+use crate::state::{ManagedDevice, ManagedId};
 
 /// How late what is late is shown: well below every limit of contract 8.
 const LATE_MS: i64 = 400;
@@ -31,7 +32,7 @@ pub(crate) struct Memory {
     /// Pushes held back, with the time at which they go out once it is known.
     held: VecDeque<(PushId, Option<UtcMillis>)>,
     /// Rows from before a session that ended just now, and until when they are shown.
-    former_rows: BTreeMap<ManagedId, (UtcMillis, BTreeMap<PolicyId, PolicyRow>)>,
+    former_rows: BTreeMap<ManagedId, (UtcMillis, Rows)>,
 }
 
 impl Memory {
@@ -153,12 +154,7 @@ impl Memory {
     }
 
     /// The rows of a session that just ended come after a while; until then, these are shown.
-    pub(crate) fn shows_first(
-        &mut self,
-        now: UtcMillis,
-        device: ManagedId,
-        rows: &BTreeMap<PolicyId, PolicyRow>,
-    ) {
+    pub(crate) fn shows_first(&mut self, now: UtcMillis, device: ManagedId, rows: &Rows) {
         if self.has(Variant::ReportLate) {
             let until = now.plus_millis(LATE_MS);
             self.former_rows.insert(device, (until, rows.clone()));
@@ -171,10 +167,7 @@ impl Memory {
     }
 
     /// The rows that are shown of a device.
-    pub(crate) fn rows_of<'r>(
-        &'r self,
-        device: &'r ManagedDevice,
-    ) -> &'r BTreeMap<PolicyId, PolicyRow> {
+    pub(crate) fn rows_of<'r>(&'r self, device: &'r ManagedDevice) -> &'r Rows {
         let former = self.former_rows.get(&device.id);
         former.map_or(&device.rows, |(_, rows)| rows)
     }

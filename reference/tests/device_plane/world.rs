@@ -48,7 +48,7 @@ pub(crate) enum Way {
     Plain,
     /// Through [`Core::handle`] alone.
     Exclusive,
-    /// Through [`Core::try_check_in`] first, as a shell does.
+    /// Through [`Core::try_check_in`] and [`Core::try_sign`] first, as a shell does.
     SharedFirst,
 }
 
@@ -134,16 +134,22 @@ impl World {
         let answer = match self.way {
             Way::Plain => return self.serve_exclusively(request),
             Way::Exclusive => self.serve_exclusively(request),
-            Way::SharedFirst => match self.core.try_check_in(self.now, request) {
-                Some(answer) => {
-                    self.shared += 1;
-                    answer
-                }
+            Way::SharedFirst => match self.serve_shared(request) {
+                Some(answer) => answer,
                 None => self.serve_exclusively(request),
             },
         };
         self.answers.push(answer.clone());
         answer
+    }
+
+    fn serve_shared(&mut self, request: &HttpRequest<'_>) -> Option<HttpResponse> {
+        if let Some(signing) = self.core.try_sign(self.now, request) {
+            return Some(self.core.enroll_signed(self.now, signing.sign()));
+        }
+        let answer = self.core.try_check_in(self.now, request)?;
+        self.shared += 1;
+        Some(answer)
     }
 
     fn serve_exclusively(&mut self, request: &HttpRequest<'_>) -> HttpResponse {

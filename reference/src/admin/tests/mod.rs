@@ -280,7 +280,7 @@ impl Bench {
             "{}",
             String::from_utf8_lossy(&response.body)
         );
-        let managed = self.core.devices.by_device_id[&device_id];
+        let managed = self.core.devices.of_device_id(&device_id).unwrap();
         Device { managed, entra }
     }
 
@@ -295,7 +295,7 @@ impl Bench {
     pub(super) fn connect(&mut self, device: Device, online: bool) {
         let state = if online { "online" } else { "offline" };
         let uri = format!("http://127.0.0.1:9/{}/{state}", device.managed);
-        self.managed(device).push.uri = Some(uri);
+        self.managed(device).push.uri = Some(uri.into());
     }
 
     /// Stores a credential as an upload would.
@@ -303,9 +303,9 @@ impl Bench {
         let now = self.now;
         let object = self.core.tenant.device_object(device.entra).unwrap();
         let stored = StoredCredential {
-            account_name: account.to_owned(),
-            account_sid: "S-1-5-21-1-2-3-500".to_owned(),
-            password_base64: "UABBAFMAUwA=".to_owned(),
+            account_name: account.into(),
+            account_sid: "S-1-5-21-1-2-3-500".into(),
+            password_base64: "UABBAFMAUwA=".into(),
             backup_at: now.ticks(),
             refresh_at: now.plus_millis(10 * UtcMillis::DAY_MS).ticks(),
             received_at: now,
@@ -315,7 +315,8 @@ impl Bench {
     }
 
     pub(super) fn acknowledge(&mut self, device: Device, leaf: Leaf, value: LeafValue) {
-        self.managed(device).acknowledged.insert(leaf, value);
+        let acknowledged = &mut self.managed(device).acknowledged;
+        Arc::make_mut(acknowledged).insert(leaf, value);
     }
 
     pub(super) fn managed(&mut self, device: Device) -> &mut ManagedDevice {
