@@ -54,11 +54,11 @@ impl Core {
     pub(crate) fn policies_changed(&mut self, _now: UtcMillis, change: Change) {
         self.tenant.policy_revision += 1;
         match change {
-            Change::Assignments(policy, mut targets) => {
-                if let Some(policy) = self.tenant.policies.get(&policy) {
-                    targets.extend_from_slice(&policy.assignments);
-                }
-                for device in self.reachable(&targets) {
+            Change::Assignments(policy, before) => {
+                let found = self.tenant.policies.get(&policy);
+                let after = found.map_or(&[][..], |policy| &policy.assignments);
+                let changed = only_in_one(&before, after);
+                for device in self.concerned(&changed) {
                     self.refresh_reach(device, policy);
                 }
             }
@@ -150,6 +150,18 @@ impl Core {
     /// Every device that these targets may reach. An exclusion concerns only devices that another
     /// target reaches.
     fn reachable(&self, targets: &[AssignmentTarget]) -> BTreeSet<ManagedId> {
+        let reaches = |target: &AssignmentTarget| match target {
+            AssignmentTarget::Group(_)
+            | AssignmentTarget::AllDevices
+            | AssignmentTarget::AllLicensedUsers => true,
+            AssignmentTarget::ExcludedGroup(_) => false,
+        };
+        let targets: Vec<AssignmentTarget> = targets.iter().copied().filter(reaches).collect();
+        self.concerned(&targets)
+    }
+
+    /// Every device to which these targets make a difference.
+    fn concerned(&self, targets: &[AssignmentTarget]) -> BTreeSet<ManagedId> {
         if targets.contains(&AssignmentTarget::AllDevices) {
             return self.devices.by_id.keys().copied().collect();
         }
@@ -157,12 +169,14 @@ impl Core {
         let mut users = BTreeSet::new();
         for target in targets {
             let members = match target {
-                AssignmentTarget::Group(group) => self.tenant.groups.get(group),
+                AssignmentTarget::Group(group) | AssignmentTarget::ExcludedGroup(group) => {
+                    self.tenant.groups.get(group)
+                }
                 AssignmentTarget::AllLicensedUsers => {
                     users.extend(self.tenant.users.keys().copied());
                     None
                 }
-                AssignmentTarget::AllDevices | AssignmentTarget::ExcludedGroup(_) => None,
+                AssignmentTarget::AllDevices => None,
             };
             let members = members.into_iter().flat_map(|group| &group.members);
             for member in members {
@@ -264,6 +278,14 @@ impl ManagedDevice {
             session.overtaken.insert(policy);
         }
     }
+}
+
+/// The targets that stand in one of the lists and not in the other.
+fn only_in_one(one: &[AssignmentTarget], other: &[AssignmentTarget]) -> Vec<AssignmentTarget> {
+    let missing = |from: &[AssignmentTarget], target: &AssignmentTarget| !from.contains(target);
+    let gone = one.iter().filter(|target| missing(other, target));
+    let new = other.iter().filter(|target| missing(one, target));
+    gone.chain(new).copied().collect()
 }
 
 fn unknown_row(id: PolicyId, policy: &Policy) -> PolicyRow {

@@ -104,10 +104,7 @@ impl Devices {
 
     /// Who is signed in on a device from now on.
     pub(crate) fn set_signed_in(&mut self, id: ManagedId, user: Option<ObjectId>) {
-        let Some(slot) = self.by_id.slot_of(&id) else {
-            return;
-        };
-        let Some(device) = self.by_id.get_mut(&id) else {
+        let Some((slot, device)) = self.by_id.entry(&id) else {
             return;
         };
         let before = device.expected_user();
@@ -123,10 +120,7 @@ impl Devices {
 
     /// Changes the rows of a device; whatever adds, removes or computes one goes this way.
     pub(crate) fn change_rows(&mut self, id: ManagedId, change: impl FnOnce(&mut Rows)) {
-        let Some(slot) = self.by_id.slot_of(&id) else {
-            return;
-        };
-        let Some(device) = self.by_id.get_mut(&id) else {
+        let Some((slot, device)) = self.by_id.entry(&id) else {
             return;
         };
         let before: Vec<PolicyId> = device.rows.keys().collect();

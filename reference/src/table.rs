@@ -113,6 +113,12 @@ impl<T> Table<T> {
         self.places.get_mut(slot)
     }
 
+    /// The object with this id, and where it stands.
+    pub(crate) fn entry(&mut self, id: &Uuid) -> Option<(Slot, &mut T)> {
+        let slot = self.slot_of(id)?;
+        Some((slot, self.places.get_mut(slot)?))
+    }
+
     /// Where the object with this id stands.
     pub(crate) fn slot_of(&self, id: &Uuid) -> Option<Slot> {
         self.by_id.get(id).copied()
