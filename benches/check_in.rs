@@ -1,14 +1,19 @@
-//! A check-in with nothing to do, device and core in one thread: the real bytes, no socket.
+//! Check-ins without a socket: device and core in one thread with the real bytes, and the core
+//! alone with messages written beforehand.
 
 #![expect(
     clippy::unwrap_used,
     reason = "the world is shared with the tests and panics as they do"
 )]
 
+use std::hint::black_box;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use emulator::{OsBuild, SessionCause};
 use protocol::JoinType;
 use protocol::time::UtcMillis;
+use reference::{HttpRequest, Plane, Step};
+use serde_json::{Value, json};
 
 #[expect(dead_code, reason = "the tests use the rest of it")]
 #[path = "../tests/integration/world.rs"]
@@ -16,10 +21,11 @@ mod world;
 
 use world::World;
 
+/// Messages written beforehand; when the last was sent the first is no repeat any more.
+const MESSAGES: u32 = 1_000;
+
 fn check_in(criterion: &mut Criterion) {
-    let mut world = World::new(1, UtcMillis::from_millis(1_772_000_000_000));
-    let device = world.enroll(JoinType::EntraJoined, OsBuild::W11_24H2);
-    one_session(&mut world, device);
+    let (mut world, device) = settled();
     criterion.bench_function("check_in/no-op", |bencher| {
         bencher.iter(|| {
             // A session a minute: nothing of the device's own schedule falls due in between.
@@ -32,6 +38,121 @@ fn check_in(criterion: &mut Criterion) {
     assert!(asked > 2, "the device never spoke");
 }
 
+/// The core alone, through either of its ways.
+fn core(criterion: &mut Criterion) {
+    let (mut world, device) = settled();
+    let certificate = world.members[device].device.client_certificate_base64();
+    let certificate = format!(":{}:", certificate.unwrap());
+    let bodies = first_messages(&mut world, device);
+    let now = world.now;
+    let request = |body| HttpRequest {
+        plane: Plane::Manage,
+        method: "POST",
+        path: "/ManagementServer/MDM.svc",
+        query: Some("mode=Maintenance&Platform=WoA"),
+        authorization: None,
+        client_certificate: Some(&certificate),
+        content_type: Some(protocol::syncml::CONTENT_TYPE),
+        client_request_id: None,
+        idempotency_key: None,
+        body,
+    };
+    let core = world.core();
+    let mut next = bodies.iter().cycle();
+    criterion.bench_function("core/no-op/shared", |bencher| {
+        bencher.iter(|| {
+            let body = next.next().unwrap();
+            core.try_check_in(now, black_box(&request(body))).unwrap()
+        });
+    });
+    criterion.bench_function("core/no-op/exclusive", |bencher| {
+        bencher.iter(|| {
+            let body = next.next().unwrap();
+            let Step::Done(answer) = core.handle(now, black_box(&request(body))) else {
+                unreachable!("nothing waits for a push");
+            };
+            answer
+        });
+    });
+}
+
+/// Two policies that clash are edited, and the device's next session resolves them.
+fn conflict(criterion: &mut Criterion) {
+    let (mut world, device) = settled();
+    let policies = [(14, 30), (20, 30)].map(|(length, age)| {
+        let policy = policy(&mut world, (length, age));
+        let assign = format!("{POLICIES}/{policy}/assign");
+        let target = json!({"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"});
+        let body = json!({"assignments": [{"target": target}]});
+        let (status, answer) = world.admin("policy-admin", "POST", &assign, &body);
+        assert_eq!(status, 200, "{answer}");
+        policy
+    });
+    one_session(&mut world, device);
+    let mut round = 0;
+    criterion.bench_function("check_in/conflict", |bencher| {
+        bencher.iter(|| {
+            round += 1;
+            let settings = body("clashing", (14, 30 + round % 2));
+            let url = format!("{POLICIES}/{}", policies[0]);
+            let (status, answer) = world.admin("policy-admin", "PUT", &url, &settings);
+            assert_eq!(status, 204, "{answer}");
+            world.now = world.now.plus_millis(1);
+            one_session(&mut world, device);
+        });
+    });
+}
+
+const POLICIES: &str = "/v1.0/deviceManagement/configurationPolicies";
+
+/// A world with one device that has nothing to do.
+fn settled() -> (World, usize) {
+    let mut world = World::new(1, UtcMillis::from_millis(1_772_000_000_000));
+    let device = world.enroll(JoinType::EntraJoined, OsBuild::W11_24H2);
+    one_session(&mut world, device);
+    one_session(&mut world, device);
+    (world, device)
+}
+
+fn policy(world: &mut World, leaves: (i32, i32)) -> String {
+    let (status, answer) = world.admin("policy-admin", "POST", POLICIES, &body("P", leaves));
+    assert_eq!(status, 201, "{answer}");
+    answer["id"].as_str().unwrap().to_owned()
+}
+
+fn body(name: &str, (length, age): (i32, i32)) -> Value {
+    use protocol::graph::policy::{ConfigurationPolicy, settings_from_leaves};
+    use protocol::laps_csp::{Leaf, Value as LeafValue};
+    let leaves = [
+        (Leaf::BackupDirectory, 1),
+        (Leaf::PasswordLength, length),
+        (Leaf::PasswordAgeDays, age),
+    ];
+    let leaves = leaves
+        .into_iter()
+        .map(|(leaf, value)| (leaf, LeafValue::Int(value)))
+        .collect();
+    serde_json::to_value(ConfigurationPolicy::laps(
+        name,
+        settings_from_leaves(&leaves),
+    ))
+    .unwrap()
+}
+
+/// First messages of as many sessions of the device, none of which is sent.
+fn first_messages(world: &mut World, device: usize) -> Vec<Vec<u8>> {
+    let now = world.now;
+    let device = &mut world.members[device].device;
+    device.start_session(now, SessionCause::Schedule);
+    let first = device.poll_transmit(now).unwrap().body;
+    let first = String::from_utf8(first.to_vec()).unwrap();
+    let (head, rest) = first.split_once("<SessionID>").unwrap();
+    let (_, tail) = rest.split_once("</SessionID>").unwrap();
+    (0..MESSAGES)
+        .map(|number| format!("{head}<SessionID>{number:08X}</SessionID>{tail}").into_bytes())
+        .collect()
+}
+
 fn one_session(world: &mut World, index: usize) {
     let now = world.now;
     world.members[index]
@@ -41,5 +162,5 @@ fn one_session(world: &mut World, index: usize) {
     world.settle(index);
 }
 
-criterion_group!(benches, check_in);
+criterion_group!(benches, check_in, core, conflict);
 criterion_main!(benches);

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use protocol::syncml::{Limits, decode, encode};
+use protocol::syncml::{CheckIn, Limits, decode, encode};
 
 /// Golden messages by the part they play in a check-in.
 const MESSAGES: [(&str, &[u8]); 4] = [
@@ -43,6 +43,24 @@ fn codec(criterion: &mut Criterion) {
                 out.clear();
                 encode(black_box(&message), &mut out);
                 out.len()
+            });
+        });
+    }
+    let (_, package_1) = MESSAGES[0];
+    group.throughput(Throughput::Bytes(
+        u64::try_from(package_1.len()).unwrap_or(0),
+    ));
+    group.bench_function("recognise/package-1", |bencher| {
+        bencher.iter(|| CheckIn::read(black_box(package_1)).map(|check_in| check_in.source.len()));
+    });
+    let check_in = CheckIn::read(package_1);
+    assert!(check_in.is_some(), "package-1 is not recognised");
+    if let Some(check_in) = check_in {
+        group.bench_function("accept/package-1", |bencher| {
+            bencher.iter(|| {
+                let mut out = Vec::new();
+                black_box(&check_in).write_answer(&mut out);
+                out
             });
         });
     }

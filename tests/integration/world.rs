@@ -204,6 +204,11 @@ impl World {
         }
     }
 
+    /// The core, for whoever has requests of its own.
+    pub(crate) fn core(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
     /// Id of the managed device behind a member.
     pub(crate) fn managed_id(&mut self, index: usize) -> String {
         let name = self.members[index].name.clone();
