@@ -80,14 +80,19 @@ impl Patience {
     /// is not blamed for the scheduler.
     pub const LEAST: Duration = Duration::from_secs(5);
 
-    /// The patience that these limits ask for. A limit below [`Patience::LEAST`] is judged by that.
+    /// The least wait with the built-in core when it has a deliberate fault that is known: what does
+    /// not come is waited for in vain, in many places. It shows what happened before it answers, as
+    /// the right one does, and most of these waits count looks and not seconds.
+    pub const LEAST_FAULTY: Duration = Duration::from_secs(1);
+
+    /// The patience that these limits ask for. A limit below `least` is judged by that.
     #[must_use]
-    pub fn of(limits: &Limits) -> Self {
-        let audit = limits.audit.max(Self::LEAST);
+    pub fn of(limits: &Limits, least: Duration) -> Self {
+        let audit = limits.audit.max(least);
         Self {
-            push: limits.push.max(Self::LEAST),
-            fail: limits.fail.max(Self::LEAST),
-            report: limits.report.max(Self::LEAST),
+            push: limits.push.max(least),
+            fail: limits.fail.max(least),
+            report: limits.report.max(least),
             audit,
             drain: limits.drain.map_or(audit, |drain| drain.max(audit)),
             max: limits.max,

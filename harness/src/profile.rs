@@ -24,6 +24,8 @@ pub struct Terms {
     pub profile: Profile,
     /// What it is known to fail, if there is such a list.
     pub expectations: Option<Expectations>,
+    /// No limit is judged by less than this.
+    pub least: Duration,
 }
 
 /// What a target declares.
@@ -111,6 +113,18 @@ impl Terms {
         Ok(Self {
             profile,
             expectations: None,
+            least: Patience::LEAST,
+        })
+    }
+
+    /// The terms of the built-in core with a deliberate fault that is known.
+    ///
+    /// # Errors
+    /// Those of [`Terms::built_in`].
+    pub fn faulty() -> Result<Self, Error> {
+        Ok(Self {
+            least: Patience::LEAST_FAULTY,
+            ..Self::built_in()?
         })
     }
 
@@ -143,11 +157,12 @@ impl Terms {
                 limits: Limits::LONGEST,
             },
             expectations: None,
+            least: Patience::LEAST,
         }
     }
 
     pub(crate) fn patience(&self) -> Patience {
-        Patience::of(&self.profile.limits)
+        Patience::of(&self.profile.limits, self.least)
     }
 }
 

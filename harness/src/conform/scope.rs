@@ -8,7 +8,7 @@ use crate::checks;
 pub struct Selection {
     /// The requirement set.
     pub set: RequirementSet,
-    /// A pattern for ids with `*` and `?`, for example `REQ-ROTATE-*`.
+    /// Patterns for ids with `*` and `?` and commas between them, for example `REQ-ROTATE-*`.
     pub only: Option<String>,
     /// An area.
     pub area: Option<Area>,
@@ -97,14 +97,17 @@ pub fn state_of(requirement: &Requirement) -> RowState {
     }
 }
 
-/// True when the pattern fits the whole text: `*` for any characters, `?` for one, letters of
-/// either case. A pattern without `REQ-` is tried behind it, too.
+/// True when a pattern fits the whole text: `*` for any characters, `?` for one, letters of either
+/// case, commas between several patterns. A pattern without `REQ-` is tried behind it, too.
 #[must_use]
 pub fn matches_pattern(glob: &str, text: &str) -> bool {
     let text = text.to_ascii_uppercase();
     let glob = glob.to_ascii_uppercase();
     let behind = text.strip_prefix("REQ-").unwrap_or(&text);
-    fits(glob.as_bytes(), text.as_bytes()) || fits(glob.as_bytes(), behind.as_bytes())
+    glob.split(',').any(|glob| {
+        let glob = glob.as_bytes();
+        fits(glob, text.as_bytes()) || fits(glob, behind.as_bytes())
+    })
 }
 
 /// Goes on behind the last `*` with one character more whenever the rest does not fit.
@@ -152,6 +155,9 @@ mod tests {
             ("REQ-ROTATE-00", "REQ-ROTATE-003", false),
             ("REQ-ROTATE-0033", "REQ-ROTATE-003", false),
             ("", "REQ-ROTATE-003", false),
+            ("VIEW-001,ROTATE-00?", "REQ-ROTATE-003", true),
+            ("VIEW-001,ROTATE-004", "REQ-ROTATE-003", false),
+            (",", "REQ-ROTATE-003", false),
             ("REQ-VIEW-*", "REQ-ROTATE-003", false),
         ] {
             assert_eq!(matches_pattern(glob, id), fit, "{glob} on {id}");
