@@ -101,6 +101,8 @@ pub struct OldBuildCase {
     pub device: String,
     /// The build is old; otherwise it is the positive control, which knows all settings.
     pub old: bool,
+    /// The positive control got the settings: the target delivers at all.
+    pub control: bool,
     /// The unknown settings that were sent all the same; on the control, the settings sent.
     pub sent: Vec<Leaf>,
     /// The states of the settings that an old build does not know.

@@ -391,7 +391,7 @@ fn reported_and_retried(case: &FailedAtomicCase) -> Finding {
 
 fn spared(case: &OldBuildCase) -> Finding {
     // The control shows that the settings are sent where they are known.
-    if !case.old {
+    if !case.old || !case.control {
         return Finding::NotArmed;
     }
     let reported = |state: &Option<PolicyState>| {

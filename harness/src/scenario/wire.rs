@@ -259,13 +259,16 @@ async fn old_build(cohort: &mut Cohort<'_>) -> Result<Vec<OldBuildCase>, Error> 
     leaves.insert(Leaf::AutomaticAccountManagementEnabled, Value::Bool(false));
     let policy = cohort.assigned_policy(&leaves).await?;
     let mut cases = Vec::new();
-    for os in [OsBuild::W10_22H2, OsBuild::W11_24H2] {
+    let mut control = false;
+    for os in [OsBuild::W11_24H2, OsBuild::W10_22H2] {
         let mut member = cohort.device(JoinType::EntraJoined, os).await?;
         let session = member.check_in().await?;
         let sent: Vec<Leaf> = NEW_LEAVES
             .into_iter()
             .filter(|leaf| !writes_of(&session, *leaf).is_empty())
             .collect();
+        let old = os == OsBuild::W10_22H2;
+        control |= !old && sent.len() == NEW_LEAVES.len();
         let mut wait = cohort.report_wait();
         let report = loop {
             let report = report(cohort, &member, policy).await?;
@@ -279,7 +282,8 @@ async fn old_build(cohort: &mut Cohort<'_>) -> Result<Vec<OldBuildCase>, Error> 
         exchanges.push(report.exchange);
         cases.push(OldBuildCase {
             device: member.name(),
-            old: os == OsBuild::W10_22H2,
+            old,
+            control,
             sent,
             unknown: report.of(&NEW_LEAVES),
             known: report.of(known.keys()),
