@@ -375,7 +375,7 @@ fn clashing(evaluation: &Evaluation) -> BTreeMap<Leaf, Vec<PolicyId>> {
 /// The oldest first.
 fn by_age(tenant: &Tenant, policies: &[PolicyId]) -> Vec<PolicyId> {
     let mut by_age = policies.to_vec();
-    by_age.sort_by_key(|id| (tenant.policies.get(id).map(|policy| policy.created_at), *id));
+    by_age.sort_by_key(|id| tenant.policies.get(id).map(|policy| policy.order));
     by_age
 }
 

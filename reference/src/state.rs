@@ -38,6 +38,8 @@ pub(crate) struct Tenant {
     pub(crate) policies: BTreeMap<PolicyId, Policy>,
     /// Counts every change of policies and assignments; a session notes the value it was computed from.
     pub(crate) policy_revision: u64,
+    /// How many policies were ever made.
+    pub(crate) policies_made: u64,
     pub(crate) laps_enabled: bool,
 }
 
@@ -110,6 +112,8 @@ pub(crate) struct Policy {
     pub(crate) leaves: BTreeMap<Leaf, Value>,
     pub(crate) assignments: Vec<AssignmentTarget>,
     pub(crate) created_at: UtcMillis,
+    /// How many policies were made before it: several are made within a millisecond.
+    pub(crate) order: u64,
     pub(crate) modified_at: UtcMillis,
 }
 

@@ -62,10 +62,12 @@ pub(super) fn create(core: &mut Core, call: &Call<'_>) -> Answer {
         leaves: content.leaves,
         assignments: Vec::new(),
         created_at: call.now,
+        order: core.tenant.policies_made,
         modified_at: call.now,
     };
     let created = Reply::created(&view(id, &policy));
     let name = policy.name.clone();
+    core.tenant.policies_made += 1;
     core.tenant.policies.insert(id, policy);
     log(core, call, IntuneActivity::CreatePolicy, (id, &name));
     Ok(created)
