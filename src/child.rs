@@ -4,19 +4,24 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use harness::error::Error;
+use harness::prove::{Counter, LastLine};
 use harness::target::Target;
+use reference::FaultChoice;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 /// How long the child may take to print its line.
 const START_LIMIT: Duration = Duration::from_secs(20);
+/// How long the child may take to print its last line.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running `muster serve --json --exit-with-stdin`.
 #[derive(Debug)]
 pub(crate) struct CoreChild {
     child: Child,
     /// Held open: the child ends when this closes, even when this process is killed.
-    _stdin: ChildStdin,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
     pid: u32,
 }
 
@@ -25,8 +30,8 @@ pub(crate) struct CoreChild {
 pub(crate) struct CoreOptions {
     /// Seed of its ids and tokens.
     pub seed: u64,
-    /// Name of the fault to switch on.
-    pub fault: Option<&'static str>,
+    /// The faults to switch on.
+    pub faults: Vec<FaultChoice>,
     /// Names of the legal variants to switch on.
     pub variants: Vec<&'static str>,
     /// Bearer token of its pushes.
@@ -57,8 +62,8 @@ impl CoreChild {
         // A terminal sends Ctrl-C to the whole group; the core must outlive it until the report
         // is written.
         command.process_group(0);
-        if let Some(fault) = options.fault {
-            command.args(["--fault", fault]);
+        for fault in &options.faults {
+            command.arg("--fault").arg(fault.to_string());
         }
         for variant in &options.variants {
             command.args(["--variant", variant]);
@@ -89,7 +94,8 @@ impl CoreChild {
         let target = Target::parse(&line)?;
         let core = Self {
             child,
-            _stdin: stdin,
+            stdin,
+            stdout,
             pid,
         };
         Ok((core, target))
@@ -100,10 +106,25 @@ impl CoreChild {
         self.pid
     }
 
-    /// Ends the child and waits for it.
-    pub(crate) async fn stop(mut self) {
-        if let Err(error) = self.child.kill().await {
+    /// Ends the child and waits for it: standard input closes, and it says what its faults did.
+    /// `None` from one that says nothing in time, or has ended before.
+    pub(crate) async fn stop(self) -> Option<Vec<Counter>> {
+        let Self {
+            mut child,
+            stdin,
+            mut stdout,
+            pid: _,
+        } = self;
+        drop(stdin);
+        let mut line = String::new();
+        let read = tokio::time::timeout(STOP_LIMIT, stdout.read_line(&mut line)).await;
+        let said = match read {
+            Ok(Ok(_)) => serde_json::from_str::<LastLine>(&line).ok(),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        if let Err(error) = child.kill().await {
             tracing::debug!(%error, "the core had ended already");
         }
+        said.map(|line| line.faults)
     }
 }

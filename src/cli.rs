@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use harness::catalogue::{Area, RequirementSet};
 use harness::fleet::mix::{Mix, PPM_ONE};
-use reference::{Fault, RightsSet, Variant};
+use reference::{FaultChoice, RightsSet, Variant};
 
 use crate::serve::null::Null;
 
@@ -45,7 +45,7 @@ pub(crate) enum Command {
         command: ExpectationsCommand,
     },
     /// List the deliberate defects of the built-in core that `run` must catch.
-    Faults,
+    Faults(FaultsArgs),
     /// List the legal variants of the built-in core, against which nothing may be raised.
     Variants,
 }
@@ -76,8 +76,8 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
     /// Switch on one deliberate defect of the built-in core, see `muster faults`.
-    #[arg(long, value_name = "NAME", value_parser = fault, conflicts_with = "target_json")]
-    pub fault: Option<Fault>,
+    #[arg(long, value_name = "NAME[@TRIGGER]", conflicts_with = "target_json")]
+    pub fault: Option<FaultChoice>,
     /// Judge the target that this file describes (the line of `muster serve --json`) instead of
     /// starting the built-in core.
     #[arg(long, value_name = "FILE")]
@@ -113,7 +113,8 @@ pub(crate) struct ConformArgs {
     /// profile's, or else current-2025].
     #[arg(long, value_name = "NAME", value_parser = known_set)]
     pub set: Option<RequirementSet>,
-    /// Judge only requirements whose id fits this pattern, for example `ROTATE-*`.
+    /// Judge only requirements whose id fits this pattern, for example `ROTATE-*`; commas stand
+    /// between several patterns.
     #[arg(long, value_name = "GLOB")]
     pub only: Option<String>,
     /// Judge only this area, for example ROTATE.
@@ -139,9 +140,13 @@ pub(crate) struct ConformArgs {
     /// List the rows and whether they can be judged, and end.
     #[arg(long)]
     pub list: bool,
+    /// Prove with one deliberate defect, chosen by the seed, that the suite can fail: against the
+    /// built-in core, whatever the target is.
+    #[arg(long)]
+    pub self_check: bool,
     /// Switch on one deliberate defect of the built-in core.
-    #[arg(long, value_name = "NAME", value_parser = fault, conflicts_with = "target_json")]
-    pub fault: Option<Fault>,
+    #[arg(long, value_name = "NAME[@TRIGGER]", conflicts_with = "target_json")]
+    pub fault: Option<FaultChoice>,
     /// Switch on one legal variant of the built-in core, see `muster variants`; may be repeated.
     #[arg(long, value_name = "NAME", value_parser = variant, conflicts_with = "target_json")]
     pub variant: Vec<Variant>,
@@ -188,12 +193,19 @@ pub(crate) struct ProveArgs {
     /// `M-ROT-*`.
     #[arg(long, value_name = "GLOB")]
     pub only: Option<String>,
-    /// Prove each legal variant with 20 seeds instead of 2.
+    /// Prove 50 pairs of faults, too, which must not hide each other, and each legal variant with 20
+    /// seeds instead of 2.
     #[arg(long)]
     pub full: bool,
     /// Seeds of each legal variant [default: 2, with --full 20].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub seeds: Option<u16>,
+    /// How many pairs of faults are proved [default: none, with --full 50].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub pairs: Option<u16>,
+    /// Prove with N of the faults that fit, chosen by the seed over all areas.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub sample: Option<u16>,
     /// Cores that run at a time.
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub jobs: u8,
@@ -203,6 +215,14 @@ pub(crate) struct ProveArgs {
     /// Write kill-matrix.json into this folder.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+}
+
+/// Options of `muster faults`.
+#[derive(Args, Debug)]
+pub(crate) struct FaultsArgs {
+    /// List those that only `conform` must catch, too, and those that are planned.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Options of `muster explain`.
@@ -222,9 +242,11 @@ pub(crate) struct ServeArgs {
     /// Print URLs and tokens as one line of JSON.
     #[arg(long)]
     pub json: bool,
-    /// Switch on one deliberate defect, see `muster faults`.
-    #[arg(long, value_name = "NAME", value_parser = fault)]
-    pub fault: Option<Fault>,
+    /// Switch on a deliberate defect, see `muster faults`; may be repeated. When it acts is its own
+    /// affair unless a trigger is given: always, ppm=N, nth=N, every=N, devices=PPM, join=STATE,
+    /// inflight=N or window=0s..2h.
+    #[arg(long, value_name = "NAME[@TRIGGER]")]
+    pub fault: Vec<FaultChoice>,
     /// Switch on one legal variant, see `muster variants`; may be repeated.
     #[arg(long, value_name = "NAME", value_parser = variant)]
     pub variant: Vec<Variant>,
@@ -302,10 +324,6 @@ fn duration(text: &str) -> Result<Duration, String> {
     } else {
         Err(wrong())
     }
-}
-
-fn fault(text: &str) -> Result<Fault, String> {
-    Fault::by_name(text).ok_or_else(|| format!("`{text}` is no fault; `muster faults` lists them"))
 }
 
 fn variant(text: &str) -> Result<Variant, String> {

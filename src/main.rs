@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Command::Requirements => command::list::requirements(),
         Command::Properties => command::properties::properties(),
         Command::Expectations { command } => command::expectations::expectations(&command),
-        Command::Faults => command::list::faults(),
+        Command::Faults(arguments) => command::list::faults(&arguments),
         Command::Variants => command::list::variants(),
     }
 }

@@ -15,7 +15,7 @@ mod summary;
 use tokio::sync::watch;
 
 pub use scope::{RowState, Selection, matches_pattern, state_of};
-pub use summary::{DeviceRow, NotTested, ScenarioRow, Summary};
+pub use summary::{CanaryRow, DeviceRow, NotTested, ScenarioRow, Summary};
 
 use crate::catalogue::Catalogue;
 use crate::dev::{self, DevRow};

@@ -51,7 +51,7 @@ pub enum Origin {
         /// Its process, whose processor time and memory are reported.
         pid: u32,
         /// The deliberate defect that is switched on.
-        fault: Option<&'static str>,
+        fault: Option<String>,
     },
     /// A target that was described by a file and may see several runs.
     External,

@@ -190,11 +190,21 @@ impl Core {
                 return;
             }
             self.expiries.pop_first();
-            if self.faults.on(Fault::RotPendingForEver) {
+            if self.keeps_pending(device, action) {
                 continue;
             }
             self.end_action(now, device, action, End::Refused("expired"));
         }
+    }
+
+    /// True when a deliberate defect lets an action wait past its time.
+    fn keeps_pending(&self, device: ManagedId, action: u64) -> bool {
+        let device = self.devices.by_id.get(&device);
+        let open = device.is_some_and(|device| {
+            let mut actions = device.actions.iter();
+            actions.any(|known| known.id == action && known.state.is_open())
+        });
+        open && self.faults.on_any(Fault::RotPendingForEver, device)
     }
 
     /// Ends the rotations of a device that have not gone out.
@@ -232,7 +242,8 @@ impl Core {
         device: ManagedId,
         kind: ActionKind,
     ) -> Option<PushId> {
-        let ignored = self.faults.on(Fault::RotWipeIgnored);
+        // The defect acts where the order should go out, see `session::plan`.
+        let ignored = self.faults.has(Fault::RotWipeIgnored);
         for action in self.open_actions(device, |_| !ignored) {
             self.end_action(now, device, action, End::Canceled);
         }

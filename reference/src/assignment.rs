@@ -128,7 +128,7 @@ impl Core {
         match (found, reaches, managed.rows.contains_key(&policy)) {
             (Some(found), true, false) => {
                 let mut row = unknown_row(policy, found);
-                if self.faults.on(Fault::AssignOfflineSucceeds) {
+                if self.faults.on_device(Fault::AssignOfflineSucceeds, managed) {
                     row.state = RowState::Compliant;
                 }
                 let row = ReportedRow::unreported(policy, self.common.rows.share(row));

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::audit::AuditLog;
 use crate::authority::CertificateAuthority;
 use crate::devices::Devices;
-use crate::fault::{Fault, Faults};
+use crate::fault::{FaultChoice, FaultMonitor, Faults};
 use crate::guarded::Count;
 use crate::presence::{PushId, Pushes};
 use crate::rbac::Actors;
@@ -36,8 +36,8 @@ pub struct Config {
     pub rights_set: RightsSet,
     /// The poll table of the provisioning document.
     pub poll: PollSchedule,
-    /// The deliberate defect switched on, if any.
-    pub fault: Option<Fault>,
+    /// The deliberate defects that are switched on.
+    pub faults: Vec<FaultChoice>,
     /// The legal differences switched on.
     pub variants: Variants,
 }
@@ -307,7 +307,7 @@ impl Core {
         let mut rng = Pcg64Mcg::seed_from_u64(config.seed);
         let actors = Actors::built_in(&mut rng);
         Self {
-            faults: Faults::new(config.fault),
+            faults: Faults::new(config.seed, &config.faults),
             variant: variant::Memory::new(config.variants),
             config,
             authority,
@@ -333,9 +333,16 @@ impl Core {
         self.actors.tokens()
     }
 
+    /// What the shell tells the deliberate defects and learns of them.
+    #[must_use]
+    pub fn fault_monitor(&self) -> FaultMonitor {
+        self.faults.monitor()
+    }
+
     /// Serves a request. `now` is the shell's clock; the core adds what the control plane moved.
     pub fn handle(&mut self, now: UtcMillis, request: &HttpRequest<'_>) -> Step {
         let now = self.core_time(now);
+        self.faults.note_time(now);
         self.expire_actions(now);
         let step = match request.plane {
             Plane::Enroll => Step::Done(self.handle_enroll(now, request)),
@@ -354,6 +361,7 @@ impl Core {
     /// Goes on with a request that waited for a push, which has been answered or has timed out.
     pub fn resume(&mut self, now: UtcMillis, ticket: Ticket) -> Step {
         let now = self.core_time(now);
+        self.faults.note_time(now);
         self.expire_actions(now);
         let (plane, step) = match ticket.0 {
             Waiting::Manage(held) => (Plane::Manage, self.resume_manage(now, &held)),

@@ -130,7 +130,8 @@ impl Core {
             let message = "The backupDateTime is older than that of the newest credential.";
             return Err(Refusal::conflict(message));
         }
-        if self.faults.on(Fault::SchedLosesBackup) && newest.is_some() && !rotating {
+        let on = |fault| self.faults.on_any(fault, self.devices.by_id.get(&device));
+        if newest.is_some() && !rotating && on(Fault::SchedLosesBackup) {
             return Ok(Reply::no_content());
         }
         let account_name = upload.body.account_name.as_str();
@@ -151,9 +152,9 @@ impl Core {
         }
         directory.uploads += 1;
         let (entra_id, name) = (directory.entra_id, &*directory.display_name);
-        let copies = if self.faults.on(Fault::AudUpdateSilent) {
+        let copies = if on(Fault::AudUpdateSilent) {
             0
-        } else if self.faults.on(Fault::AudUpdateDouble) {
+        } else if on(Fault::AudUpdateDouble) {
             2
         } else {
             1

@@ -17,7 +17,7 @@ use protocol::time::{UtcMillis, UtcTicks};
 use crate::action::{Decision, NO_BACKUP, OFFLINE, has_backup};
 use crate::conflict::{Evaluation, Outlook, Write};
 use crate::core::Core;
-use crate::fault::Fault;
+use crate::fault::{Fault, Faults};
 use crate::rows::{PolicyRow, RowState};
 use crate::seldom::Absent;
 use crate::state::{ActionState, ManagedDevice, ManagedId, PolicyId, Tenant};
@@ -33,8 +33,8 @@ pub(crate) struct Memory {
     once_withheld: BTreeSet<PolicyId>,
     sessions_withheld: u32,
     pub(crate) sessions_since_backup: u32,
-    /// A rotation failed for want of connection and is sent all the same.
-    owes_exec: bool,
+    /// An Exec goes out in the next session although none is due.
+    owes_exec: Option<Owed>,
     /// Sessions begun.
     sessions: u32,
     /// A push that a change caused found the device away.
@@ -48,6 +48,15 @@ impl Absent for Memory {
         static ABSENT: LazyLock<Memory> = LazyLock::new(Memory::default);
         &ABSENT
     }
+}
+
+/// Why an Exec goes out that is not due.
+#[derive(Clone, Copy, Debug)]
+enum Owed {
+    /// This defect acts by it.
+    By(Fault),
+    /// The defect acted before.
+    Counted,
 }
 
 /// A write as it is sent and as it is remembered.
@@ -100,61 +109,64 @@ impl Core {
         let Some(managed) = self.devices.by_id.get_mut(&device) else {
             return honest;
         };
-        let faults = &self.faults;
+        let on = |fault| self.faults.on_device(fault, managed);
         match refusal {
-            _ if faults.on(Fault::RotRefusesAll) => Decision::Refuse("refused"),
-            _ if faults.on(Fault::RotFailureBlocksLater) && failed_offline_before(managed) => {
+            None if on(Fault::RotRefusesAll) => Decision::Refuse("refused"),
+            None if failed_offline_before(managed) && on(Fault::RotFailureBlocksLater) => {
                 Decision::Refuse(OFFLINE)
             }
-            None if faults.on(Fault::RotDoneWithoutExec) => Decision::Done,
-            None if faults.on(Fault::RotAgeGate) && far_from_expiry(now, &self.tenant, managed) => {
+            None if on(Fault::RotDoneWithoutExec) => Decision::Done,
+            None if far_from_expiry(now, &self.tenant, managed) && on(Fault::RotAgeGate) => {
                 Decision::Refuse("passwordAge")
             }
-            Some(OFFLINE) if faults.on(Fault::RotDoneThoughOffline) => Decision::Done,
-            Some(OFFLINE) if faults.on(Fault::RotQueueWhenOffline) => {
-                if has_backup(&self.tenant, managed) {
-                    Decision::Deliver
-                } else {
-                    Decision::Refuse(NO_BACKUP)
-                }
+            Some(OFFLINE) if on(Fault::RotDoneThoughOffline) => Decision::Done,
+            Some(OFFLINE)
+                if has_backup(&self.tenant, managed) && on(Fault::RotQueueWhenOffline) =>
+            {
+                Decision::Deliver
             }
-            Some(OFFLINE) if faults.on(Fault::RotExecAfterFailure) => {
-                managed.defects.owes_exec = true;
+            Some(OFFLINE) if self.faults.due_later(Fault::RotExecAfterFailure, managed) => {
+                managed.defects.owes_exec = Some(Owed::By(Fault::RotExecAfterFailure));
                 honest
             }
-            Some(NO_BACKUP) if faults.on(Fault::RotUnbackedOk) => Decision::Done,
+            Some(NO_BACKUP) if on(Fault::RotUnbackedOk) => Decision::Done,
             Some(_) | None => honest,
         }
     }
 
     /// True when an Exec goes out that nobody asked for.
     pub(crate) fn stray_exec(&mut self, device: ManagedId) -> bool {
-        if let Some(sent) = self.stray_exec_of_conform(device) {
-            return sent;
-        }
-        let own = self.faults.on(Fault::SchedOwnExec);
-        let late = self.faults.on(Fault::RotExecAfterFailure)
-            || self.faults.on(Fault::RotDoubleExec)
-            || self.faults.on(Fault::RotDoneAt204);
-        if !own && !late {
+        if !self.faults.any() {
             return false;
         }
         let Some(managed) = self.devices.by_id.get_mut(&device) else {
             return false;
         };
-        if late {
-            return std::mem::take(&mut managed.defects.owes_exec);
+        match managed.defects.owes_exec.take() {
+            None => {}
+            Some(Owed::Counted) => return true,
+            Some(Owed::By(fault)) => {
+                self.faults.acted(fault);
+                return true;
+            }
         }
         let object = self.tenant.directory_device(managed.entra_id);
         if object.is_none_or(|object| object.credentials.is_empty()) {
             return false;
         }
         managed.defects.sessions_since_backup += 1;
-        managed.defects.sessions_since_backup == 3
+        let sessions = managed.defects.sessions_since_backup;
+        let on = |fault| self.faults.on_device(fault, managed);
+        on(Fault::AssignResendForcesRotation)
+            || (sessions == 2 && on(Fault::SchedEarlyExec))
+            || (sessions == 3 && on(Fault::SchedOwnExec))
     }
 
     /// What a session wants to write, before it is put into an answer.
     pub(crate) fn spoil_evaluation(&mut self, device: ManagedId, evaluation: &mut Evaluation) {
+        if !self.faults.any() {
+            return;
+        }
         let Some(managed) = self.devices.by_id.get_mut(&device) else {
             return;
         };
@@ -167,40 +179,45 @@ impl Core {
                 policy.and_then(|id| self.tenant.policies.get(id)?.leaves.get(leaf).cloned())
             };
             let write = |value: Option<Value>| Write { leaf: *leaf, value };
+            let on = |fault| faults.on_device(fault, managed);
             let spoiled = match held {
-                Some(held) if faults.on(Fault::ConfLastWriter) => value_of(by_age.last())
-                    .filter(|value| value != held)
+                Some(held) if faults.has(Fault::ConfLastWriter) => value_of(by_age.last())
+                    .filter(|value| value != held && on(Fault::ConfLastWriter))
                     .map(|v| write(Some(v))),
-                Some(_) if faults.on(Fault::ConfClearLeaf) => Some(write(None)),
-                Some(held) if faults.on(Fault::ConfRevertToFirstValue) => managed
+                Some(_) if on(Fault::ConfClearLeaf) => Some(write(None)),
+                Some(held) if faults.has(Fault::ConfRevertToFirstValue) => managed
                     .defects
                     .first_values
                     .get(leaf)
-                    .filter(|first| *first != held)
+                    .filter(|first| *first != held && on(Fault::ConfRevertToFirstValue))
                     .map(|first| write(Some(first.clone()))),
-                None if faults.on(Fault::ConfFirstWinsAtOnce) && !evaluation.had_leaves => {
+                None if !evaluation.had_leaves && on(Fault::ConfFirstWinsAtOnce) => {
                     value_of(by_age.first()).map(|value| write(Some(value)))
                 }
                 Some(_) | None => None,
             };
             evaluation.writes.extend(spoiled);
         }
-        if faults.on(Fault::ConfGivesInLater) {
-            gives_in(&self.tenant, managed, evaluation);
+        if faults.has(Fault::ConfGivesInLater) {
+            gives_in(&self.tenant, managed, evaluation, faults);
         }
-        if faults.on(Fault::ConfNeverResumes) {
-            never_resumes(managed, evaluation);
+        if faults.has(Fault::ConfNeverResumes) {
+            never_resumes(managed, evaluation, faults);
         }
         evaluation.writes.sort_by_key(|write| write.leaf);
         self.spoil_delivery(device, evaluation);
-        self.send_unknown_leaves(evaluation);
+        self.send_unknown_leaves(device, evaluation);
     }
 
     /// What goes into the answer; the device may have no use for LAPS at all.
-    pub(crate) fn spoil_writes(&mut self, device: ManagedId, writes: &mut Vec<PlannedWrite>) {
+    pub(crate) fn spoil_writes(&self, device: ManagedId, writes: &mut Vec<PlannedWrite>) {
+        if !self.faults.any() {
+            return;
+        }
         self.spoil_directory(device, writes);
         if writes.is_empty() {
-            if self.faults.on_every(Fault::AssignAlterOneIn200, 200) {
+            let managed = self.devices.by_id.get(&device);
+            if self.faults.on_any(Fault::AssignAlter, managed) {
                 writes.push(unwanted(Leaf::PostAuthenticationActions, Value::Int(3)));
             }
             return;
@@ -213,12 +230,13 @@ impl Core {
         else {
             return;
         };
-        if self.faults.on(Fault::AssignDropLeaf)
-            && let [_, .., write] = writes.as_mut_slice()
+        let on = |fault| self.faults.on_device(fault, device);
+        if let [_, .., write] = writes.as_mut_slice()
+            && on(Fault::AssignDropLeaf)
         {
             write.wire = Wire::Dropped;
         }
-        if self.faults.on(Fault::AssignWrongValue) {
+        if self.faults.has(Fault::AssignWrongValue) {
             let rank = |write: &&mut PlannedWrite| {
                 ALTERABLE
                     .iter()
@@ -227,14 +245,15 @@ impl Core {
             };
             if let Some(write) = writes.iter_mut().min_by_key(rank)
                 && let Some(value) = &write.value
+                && on(Fault::AssignWrongValue)
             {
                 write.wire = Wire::Other(altered(write.leaf, value, device.build));
             }
         }
-        if self.faults.on(Fault::AssignExtraLeaf)
-            && let Some((leaf, value)) = EXTRA
-                .into_iter()
-                .find(|(leaf, _)| writes.iter().all(|write| write.leaf != *leaf))
+        if let Some((leaf, value)) = EXTRA
+            .into_iter()
+            .find(|(leaf, _)| writes.iter().all(|write| write.leaf != *leaf))
+            && on(Fault::AssignExtraLeaf)
         {
             writes.push(unwanted(leaf, value));
         }
@@ -253,7 +272,8 @@ impl Core {
         let former = device.rows.get(&policy);
         for (leaf, setting) in &mut row.settings {
             if setting.state == RowState::Conflict {
-                setting.state = self.shown_conflict(policy, evaluation, &setting.sources);
+                let sources = &setting.sources;
+                setting.state = self.shown_conflict(device, (policy, evaluation), sources);
                 continue;
             }
             let Some(former) = former.and_then(|row| row.settings.get(leaf)) else {
@@ -266,12 +286,12 @@ impl Core {
                 Fault::ConfStickyAfterUnassign
             };
             let clashed = former.state == RowState::Conflict && evaluation.had_leaves;
-            if clashed && self.faults.on(fault) {
+            if clashed && self.faults.on_device(fault, device) {
                 *setting = former.clone();
             }
         }
         let withheld = evaluation.withheld.contains(&policy);
-        if withheld && self.faults.on(Fault::ConfReportsSucceeded) {
+        if withheld && self.faults.on_device(Fault::ConfReportsSucceeded, device) {
             for setting in row.settings.values_mut() {
                 setting.state = RowState::Compliant;
             }
@@ -283,7 +303,7 @@ impl Core {
 
     /// Remembers what a device acknowledged.
     pub(crate) fn note_acknowledged(&mut self, device: ManagedId, leaf: Leaf, value: &Value) {
-        if self.faults.on(Fault::ConfRevertToFirstValue)
+        if self.faults.has(Fault::ConfRevertToFirstValue)
             && let Some(device) = self.devices.by_id.get_mut(&device)
         {
             device
@@ -296,17 +316,18 @@ impl Core {
 
     fn shown_conflict(
         &self,
-        policy: PolicyId,
-        evaluation: &Evaluation,
+        device: &ManagedDevice,
+        (policy, evaluation): (PolicyId, &Evaluation),
         sources: &[PolicyId],
     ) -> RowState {
         if !evaluation.had_leaves {
             return RowState::Conflict;
         }
         let by_age = by_age(&self.tenant, sources);
-        let hidden = (self.faults.on(Fault::ConfOnlyNewReports) && by_age.last() != Some(&policy))
-            || (self.faults.on(Fault::ConfOnlyOldReports) && by_age.first() != Some(&policy))
-            || (self.faults.on(Fault::ConfThirdPolicySilent) && by_age.get(2) == Some(&policy));
+        let on = |fault| self.faults.on_device(fault, device);
+        let hidden = (by_age.last() != Some(&policy) && on(Fault::ConfOnlyNewReports))
+            || (by_age.first() != Some(&policy) && on(Fault::ConfOnlyOldReports))
+            || (by_age.get(2) == Some(&policy) && on(Fault::ConfThirdPolicySilent));
         if hidden {
             RowState::Compliant
         } else {
@@ -322,7 +343,8 @@ impl Core {
     ) {
         let mismatch =
             device.join_type == JoinType::EntraJoined && device.backup_directory() == Some(2);
-        if mismatch && self.faults.on(Fault::JoinMismatchErrors) {
+        let named = row.settings.contains_key(&Leaf::BackupDirectory);
+        if mismatch && named && self.faults.on_device(Fault::JoinMismatchErrors, device) {
             set_error(row, Leaf::BackupDirectory);
         }
         let Some(Value::Text(account)) = device.acknowledged.get(&Leaf::AdministratorAccountName)
@@ -343,7 +365,9 @@ impl Core {
             .writes
             .iter()
             .any(|write| write.leaf == Leaf::AdministratorAccountName);
-        if !backed_up && !just_set && self.faults.on(Fault::AccountMissingErrors) {
+        let named = row.settings.contains_key(&Leaf::AdministratorAccountName);
+        let wrong = named && !backed_up && !just_set;
+        if wrong && self.faults.on_device(Fault::AccountMissingErrors, device) {
             set_error(row, Leaf::AdministratorAccountName);
         }
     }
@@ -380,12 +404,18 @@ fn by_age(tenant: &Tenant, policies: &[PolicyId]) -> Vec<PolicyId> {
 }
 
 /// From the third session on, everything the withheld policies set, the oldest first.
-fn gives_in(tenant: &Tenant, device: &mut ManagedDevice, evaluation: &mut Evaluation) {
+fn gives_in(
+    tenant: &Tenant,
+    device: &mut ManagedDevice,
+    evaluation: &mut Evaluation,
+    faults: &Faults,
+) {
     if evaluation.withheld.is_empty() {
         return;
     }
     device.defects.sessions_withheld += 1;
-    if device.defects.sessions_withheld < 3 || !device.acknowledged.is_empty() {
+    let due = device.defects.sessions_withheld >= 3 && device.acknowledged.is_empty();
+    if !due || !faults.on_device(Fault::ConfGivesInLater, device) {
         return;
     }
     let withheld: Vec<PolicyId> = evaluation.withheld.iter().copied().collect();
@@ -408,9 +438,15 @@ fn gives_in(tenant: &Tenant, device: &mut ManagedDevice, evaluation: &mut Evalua
     }
 }
 
-fn never_resumes(device: &mut ManagedDevice, evaluation: &mut Evaluation) {
+fn never_resumes(device: &mut ManagedDevice, evaluation: &mut Evaluation, faults: &Faults) {
     let once = &mut device.defects.once_withheld;
     once.extend(evaluation.withheld.iter().copied());
+    let resumes = |id: &PolicyId| !evaluation.withheld.contains(id);
+    let due = once.iter().any(resumes) && !evaluation.writes.is_empty();
+    if !due || !faults.on_device(Fault::ConfNeverResumes, device) {
+        return;
+    }
+    let once = &device.defects.once_withheld;
     let (prospects, writes) = (&mut evaluation.prospects, &mut evaluation.writes);
     writes.retain(|write| {
         let mut sources = prospects.values().filter_map(|of| of.get(&write.leaf));

@@ -58,7 +58,10 @@ pub use self::core::{
     Config, Core, HttpRequest, HttpResponse, Plane, RetryAfter, RightsSet, Step, Ticket, Urls,
 };
 pub use authority::{CertificateAuthority, CertificateError, IssueRequest};
-pub use fault::{CONFORM_FAULTS, FAULTS, Fault, FaultRow};
+pub use fault::{
+    CONFORM_FAULTS, EQUIVALENT_FAULTS, EquivalentFault, FAULTS, Fault, FaultChoice, FaultCount,
+    FaultMonitor, FaultRow, InFlight, PLANNED_FAULTS, PlannedFault, Trigger, all_faults,
+};
 pub use presence::{PushAnswer, PushId, PushRequest};
 pub use signing::{Signed, Signing};
 pub use variant::{Contradiction, VARIANTS, Variant, VariantRow, Variants};

@@ -101,11 +101,17 @@ impl Core {
 
     /// Wakes a device because of a change; a push that already waits to be sent does it too.
     pub(crate) fn wake(&mut self, device: ManagedId) {
-        if !self.pushes.queued_for.contains(&device) && !self.faults.on(Fault::AssignNoNotify) {
-            let push = self.push(device, None);
-            if push.is_some() && self.variant.has(Variant::PushLate) {
-                self.variant.hold(self.pushes.queue.pop_back());
-            }
+        if self.pushes.queued_for.contains(&device) {
+            return;
+        }
+        let managed = self.devices.by_id.get(&device);
+        let reachable = managed.filter(|managed| managed.push.uri.is_some());
+        if reachable.is_some_and(|it| self.faults.on_device(Fault::AssignNoNotify, it)) {
+            return;
+        }
+        let push = self.push(device, None);
+        if push.is_some() && self.variant.has(Variant::PushLate) {
+            self.variant.hold(self.pushes.queue.pop_back());
         }
     }
 

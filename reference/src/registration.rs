@@ -180,10 +180,12 @@ impl Core {
 
     /// Deletes a directory device with its credentials (contract 4) and memberships.
     pub(crate) fn delete_directory_device(&mut self, _now: UtcMillis, object: ObjectId) {
-        if self.faults.on(Fault::ViewDeletedStillThere) {
+        let device = self.device_of_object(object);
+        let managed = device.and_then(|id| self.devices.by_id.get(&id));
+        let known = self.tenant.directory_devices.contains_key(&object);
+        if known && self.faults.on_any(Fault::ViewDeletedStillThere, managed) {
             return;
         }
-        let device = self.device_of_object(object);
         if self.tenant.remove_directory_device(object).is_none() {
             return;
         }

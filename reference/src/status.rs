@@ -37,10 +37,8 @@ impl Core {
                 summary.devices += 1;
             }
         }
-        if self.faults.on(Fault::ReportSummaryMiscounts) {
-            for summary in summaries.values_mut() {
-                summary.devices += 1;
-            }
+        for summary in summaries.values_mut() {
+            summary.devices += u64::from(self.faults.on(Fault::ReportSummaryMiscounts));
         }
         summaries.into_values().collect()
     }

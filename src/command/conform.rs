@@ -3,17 +3,17 @@
 use std::process::ExitCode;
 
 use harness::catalogue::{Catalogue, Requirement};
-use harness::conform::{self, ConformOptions, RowState, Selection};
+use harness::conform::{self, CanaryRow, ConformOptions, RowState, Selection};
 use harness::error::Error;
 use harness::profile::Terms;
 use harness::report::folder::ReportFolder;
 use harness::run::{Origin, Outcome};
-use reference::{CONFORM_FAULTS, FAULTS, Fault, FaultRow, Variant, Variants};
+use reference::{Variant, Variants};
 use tokio::sync::watch;
 
 use super::run::{nothing, publish, target_of_file, under_signals};
 use super::terms::{self, TermsFrom};
-use super::{SET_UP, complain, runtime, say};
+use super::{SET_UP, complain, prove, runtime, say};
 use crate::child::{CoreChild, CoreOptions};
 use crate::cli::ConformArgs;
 
@@ -81,13 +81,12 @@ async fn carry(
     (selection, terms): (Selection, Terms),
     cancel: watch::Receiver<bool>,
 ) -> Result<Outcome, Error> {
-    let fault = arguments.fault.and_then(fault_row).map(|row| row.name);
     let (core, target) = match &arguments.target_json {
         Some(path) => (None, target_of_file(path)?),
         None => {
             let (core, target) = CoreChild::start(&CoreOptions {
                 seed: arguments.seed,
-                fault,
+                faults: arguments.fault.into_iter().collect(),
                 push_token: arguments.push_token.clone(),
                 virtual_clock: true,
                 null: None,
@@ -101,7 +100,7 @@ async fn carry(
         .as_ref()
         .map_or(Origin::External, |core| Origin::BuiltIn {
             pid: core.pid(),
-            fault,
+            fault: arguments.fault.as_ref().map(ToString::to_string),
         });
     let options = ConformOptions {
         selection,
@@ -113,9 +112,12 @@ async fn carry(
         origin,
         terms,
     };
-    let outcome = conform::conform(target, options, cancel).await;
+    let mut outcome = conform::conform(target, options, cancel.clone()).await;
     if let Some(core) = core {
-        core.stop().await;
+        let _counters = core.stop().await;
+    }
+    if arguments.self_check && !*cancel.borrow() {
+        check_self(arguments.seed, &mut outcome).await?;
     }
     Ok(outcome)
 }
@@ -127,13 +129,19 @@ fn variants(wanted: &[Variant]) -> Result<Vec<&'static str>, Error> {
     Ok(set.names())
 }
 
-/// Every fault of the library.
-pub(super) fn all_faults() -> impl Iterator<Item = &'static FaultRow> {
-    FAULTS.iter().chain(CONFORM_FAULTS)
-}
-
-fn fault_row(fault: Fault) -> Option<&'static FaultRow> {
-    all_faults().find(|row| row.fault == fault)
+/// Runs one deliberate fault of the built-in core, chosen by the seed: a suite that does not catch
+/// it proves nothing about any target.
+async fn check_self(seed: u64, outcome: &mut Outcome) -> Result<(), Error> {
+    let canary = prove::plan::canary(seed)?;
+    let row = CanaryRow::of_fault(&Box::pin(prove::fault(canary, seed)).await);
+    if let Some(cause) = row.cause() {
+        outcome.causes.push(cause);
+        outcome.report.conclude(&outcome.causes);
+    }
+    if let Some(summary) = &mut outcome.report.conform {
+        summary.canary = Some(row);
+    }
+    Ok(())
 }
 
 /// One line a row: id, level, state, title.

@@ -6,8 +6,8 @@ use harness::catalogue::{Catalogue, Requirement, Source};
 use harness::checks;
 use harness::conform;
 use harness::properties::PROPERTIES;
+use reference::all_faults;
 
-use super::conform::all_faults;
 use super::{SET_UP, complain, say};
 use crate::cli::ExplainArgs;
 

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use harness::catalogue::Catalogue;
 use harness::checks;
-use reference::{FAULTS, VARIANTS};
+use reference::{CONFORM_FAULTS, FAULTS, PLANNED_FAULTS, Trigger, VARIANTS};
 
 use super::{SET_UP, complain, say};
+use crate::cli::FaultsArgs;
 
 /// One line a requirement: id, level, title, and the checks that judge it.
 pub(crate) fn requirements() -> ExitCode {
@@ -33,12 +34,26 @@ pub(crate) fn requirements() -> ExitCode {
 }
 
 /// One line a fault: name, requirement that it fails, what the core does wrong.
-pub(crate) fn faults() -> ExitCode {
-    let width = FAULTS.iter().map(|row| row.name.len()).max().unwrap_or(0);
-    for row in FAULTS {
+pub(crate) fn faults(arguments: &FaultsArgs) -> ExitCode {
+    let listed = if arguments.all { CONFORM_FAULTS } else { &[] };
+    let rows = || FAULTS.iter().chain(listed);
+    let width = rows().map(|row| row.name.len()).max().unwrap_or(0);
+    for row in rows() {
+        let trigger = if row.trigger == Trigger::Always {
+            String::new()
+        } else {
+            format!(" [{}]", row.trigger)
+        };
         say(&format!(
-            "{:<width$}  {:<17}  {}",
+            "{:<width$}  {:<17}  {}{trigger}",
             row.name, row.requirement, row.sentence
+        ));
+    }
+    let planned = PLANNED_FAULTS.iter().filter(|_| arguments.all);
+    for row in planned {
+        say(&format!(
+            "{:<width$}  {:<17}  planned: {}",
+            row.name, row.requirement, row.reason
         ));
     }
     ExitCode::SUCCESS
@@ -73,7 +88,7 @@ mod tests {
     use harness::dev::DEV_REQUIREMENTS;
 
     use super::*;
-    use crate::command::conform::all_faults;
+    use reference::all_faults;
 
     type Pairs = Vec<(String, String)>;
 

@@ -16,7 +16,6 @@ use harness::report::text::{self, Style};
 use harness::report::{Footer, Report};
 use harness::run::{Controls, Origin, Outcome, RunOptions};
 use harness::target::Target;
-use reference::FAULTS;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -139,7 +138,7 @@ async fn carry(
     let outcome = harness::run::run(target, options, Controls { progress, cancel }).await;
     shown.abort();
     if let Some(core) = core {
-        core.stop().await;
+        let _counters = core.stop().await;
     }
     Ok(outcome)
 }
@@ -147,7 +146,7 @@ async fn carry(
 fn core_options(arguments: &RunArgs) -> CoreOptions {
     CoreOptions {
         seed: arguments.seed,
-        fault: fault_name(arguments),
+        faults: arguments.fault.into_iter().collect(),
         push_token: arguments.push_token.clone(),
         virtual_clock: false,
         null: None,
@@ -155,12 +154,8 @@ fn core_options(arguments: &RunArgs) -> CoreOptions {
     }
 }
 
-fn fault_name(arguments: &RunArgs) -> Option<&'static str> {
-    let fault = arguments.fault?;
-    FAULTS
-        .iter()
-        .find(|row| row.fault == fault)
-        .map(|row| row.name)
+fn fault_name(arguments: &RunArgs) -> Option<String> {
+    arguments.fault.as_ref().map(ToString::to_string)
 }
 
 fn load_options(arguments: &RunArgs) -> LoadOptions {

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use harness::prove::{Counter, LastLine};
 use protocol::enrollment::{PollSchedule, Retries};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
-use reference::{Config, Urls, Variants};
+use reference::{Config, FaultCount, FaultMonitor, Urls, Variants};
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -45,8 +46,8 @@ async fn start(arguments: ServeArgs) -> Result<ExitCode, String> {
     let variants = variants(&arguments)?;
     let mut interrupt = watch(SignalKind::interrupt())?;
     let mut terminate = watch(SignalKind::terminate())?;
-    let crashes = arguments.null == Some(Null::CrashOnRotate);
-    if let Some(null) = arguments.null.filter(|_| !crashes) {
+    let twist = arguments.null.and_then(Null::twist);
+    if let Some(null) = arguments.null.filter(|_| twist.is_none()) {
         let server = NullServer::bind(null, arguments.listen).await?;
         print(server.description(), arguments.json)?;
         return Ok(tokio::select! {
@@ -59,7 +60,7 @@ async fn start(arguments: ServeArgs) -> Result<ExitCode, String> {
     let server = Server::bind(Options {
         listen: arguments.listen,
         push_token: arguments.push_token,
-        crash_on_rotate: crashes,
+        twist,
         core: Config {
             seed,
             urls: Urls::default(),
@@ -67,15 +68,21 @@ async fn start(arguments: ServeArgs) -> Result<ExitCode, String> {
             virtual_clock: arguments.virtual_clock,
             rights_set: arguments.set,
             poll: poll_schedule(),
-            fault: arguments.fault,
+            faults: arguments.fault,
             variants,
         },
     })
     .await?;
     print(server.description(), arguments.json)?;
+    let faults = server.fault_monitor();
     Ok(tokio::select! {
         () = server.run() => ExitCode::SUCCESS,
-        () = input_closed(), if arguments.exit_with_stdin => ExitCode::SUCCESS,
+        () = input_closed(), if arguments.exit_with_stdin => {
+            if arguments.json {
+                print_counts(&faults)?;
+            }
+            ExitCode::SUCCESS
+        }
         _ = interrupt.recv() => ExitCode::from(INTERRUPTED),
         _ = terminate.recv() => ExitCode::from(TERMINATED),
     })
@@ -102,6 +109,24 @@ fn print(description: &Description, json: bool) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The last line: what the deliberate defects did.
+fn print_counts(faults: &FaultMonitor) -> Result<(), String> {
+    let faults = faults.counts().iter().map(counter).collect();
+    let line = serde_json::to_string(&LastLine { faults })
+        .map_err(|error| format!("cannot print the counters: {error}"))?;
+    say(&line);
+    Ok(())
+}
+
+fn counter(count: &FaultCount) -> Counter {
+    Counter {
+        id: count.choice.row.name.to_owned(),
+        trigger: count.choice.trigger.to_string(),
+        reached: count.reached,
+        fired: count.fired,
+    }
 }
 
 fn watch(kind: SignalKind) -> Result<tokio::signal::unix::Signal, String> {

@@ -5,6 +5,7 @@
 
 mod authority;
 mod connection;
+mod hollow;
 mod io;
 pub(crate) mod null;
 mod push;
@@ -18,10 +19,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::time::UtcMillis;
-use reference::{Config, Core, HttpRequest, HttpResponse, Plane, Step, Variant, Variants};
+use reference::{
+    Config, Core, FaultMonitor, HttpRequest, HttpResponse, Plane, Step, Variant, Variants,
+};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
+use null::Twist;
 use push::Pushes;
 use route::Paths;
 use workers::Workers;
@@ -36,8 +40,8 @@ pub(crate) struct Options {
     pub listen: SocketAddr,
     /// Bearer token that goes with pushes.
     pub push_token: String,
-    /// End the process at the first request for a rotation.
-    pub crash_on_rotate: bool,
+    /// What the shell does wrong, if anything.
+    pub twist: Option<Twist>,
     /// Everything the core decides by; its URLs are filled in once the port is known.
     pub core: Config,
 }
@@ -73,7 +77,8 @@ struct Shared {
     pushes: Pushes,
     paths: Paths,
     variants: Variants,
-    crash_on_rotate: bool,
+    twist: Option<Twist>,
+    faults: FaultMonitor,
 }
 
 /// Wall time that never steps back: the time of the start plus a monotonic clock.
@@ -118,13 +123,15 @@ impl Server {
             variants: variants.names(),
             ..Description::new(paths.urls(&base), core.tokens())
         };
+        let faults = core.fault_monitor();
         let shared = Arc::new(Shared {
             core: RwLock::new(core),
             clock,
             pushes,
             paths,
             variants,
-            crash_on_rotate: options.crash_on_rotate,
+            twist: options.twist,
+            faults,
         });
         let workers = Workers::start(&shared)
             .map_err(|error| format!("cannot start the threads of the core: {error}"))?;
@@ -139,6 +146,11 @@ impl Server {
     /// URLs and tokens.
     pub(crate) fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// What the deliberate defects of the core do, also when it serves no more.
+    pub(crate) fn fault_monitor(&self) -> FaultMonitor {
+        self.shared.faults.clone()
     }
 
     /// Serves until the task is dropped.

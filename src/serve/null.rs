@@ -3,18 +3,22 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use harness::prove::NullKind;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use reference::{HttpRequest, HttpResponse};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::Description;
+use super::hollow::Hollow;
 use super::route::Paths;
+use super::{Description, Shared};
 
 /// The health check, which all that answer at all answer as healthy: without that no scenario would
 /// begin, and their emptiness would prove nothing.
@@ -46,11 +50,13 @@ pub(crate) enum Null {
     Echo,
     /// The right core, which ends at the first request for a rotation.
     CrashOnRotate,
+    /// The right core, of which one plane does nothing.
+    Hollow(Hollow),
 }
 
 impl Null {
     /// Every one.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::ClosedPort,
         Self::AcceptAndHang,
         Self::NoContent,
@@ -59,6 +65,12 @@ impl Null {
         Self::EmptyJson,
         Self::Echo,
         Self::CrashOnRotate,
+        Self::Hollow(Hollow::Rotation),
+        Self::Hollow(Hollow::Actions),
+        Self::Hollow(Hollow::Audit),
+        Self::Hollow(Hollow::Directory),
+        Self::Hollow(Hollow::Management),
+        Self::Hollow(Hollow::Credentials),
     ];
 
     /// The name on the command line.
@@ -72,12 +84,75 @@ impl Null {
             Self::EmptyJson => "empty-json",
             Self::Echo => "echo",
             Self::CrashOnRotate => "crash-on-rotate",
+            Self::Hollow(hollow) => hollow.as_str(),
+        }
+    }
+
+    /// Whether it does nothing at all or nothing on one plane.
+    pub(crate) const fn kind(self) -> NullKind {
+        if let Self::Hollow(_) = self {
+            NullKind::Hollow
+        } else {
+            NullKind::Null
+        }
+    }
+
+    /// The requirements that may not pass on it, as patterns.
+    pub(crate) const fn forbidden(self) -> &'static str {
+        if let Self::Hollow(hollow) = self {
+            hollow.forbidden()
+        } else {
+            "*"
+        }
+    }
+
+    /// The right core with something that it does wrong; `None` for a server of its own.
+    pub(crate) fn twist(self) -> Option<Twist> {
+        match self {
+            Self::CrashOnRotate => Some(Twist::CrashOnRotate),
+            Self::Hollow(hollow) => Some(Twist::Hollow(hollow)),
+            Self::ClosedPort
+            | Self::AcceptAndHang
+            | Self::NoContent
+            | Self::NotFound
+            | Self::InternalError
+            | Self::EmptyJson
+            | Self::Echo => None,
         }
     }
 
     /// The one with this name.
     pub(crate) fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|null| null.as_str() == name)
+    }
+}
+
+/// What the shell of the right core does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Twist {
+    /// It ends at the first request for a rotation.
+    CrashOnRotate,
+    /// One plane does nothing.
+    Hollow(Hollow),
+}
+
+impl Twist {
+    /// Serves a request in the place of the shell.
+    pub(super) async fn serve(
+        self,
+        shared: &Arc<Shared>,
+        request: &HttpRequest<'_>,
+    ) -> HttpResponse {
+        match self {
+            Self::CrashOnRotate if request.path.ends_with("/rotateLocalAdminPassword") => {
+                std::process::abort();
+            }
+            Self::CrashOnRotate => shared.serve(request).await,
+            Self::Hollow(hollow) => match hollow.answer(request) {
+                Some(answer) => answer,
+                None => hollow.empty(request, shared.serve(request).await),
+            },
+        }
     }
 }
 
@@ -164,7 +239,7 @@ async fn answer(
         Null::InternalError => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
         Null::EmptyJson => empty_json(),
         Null::Echo => (StatusCode::OK, sent),
-        Null::ClosedPort | Null::AcceptAndHang | Null::CrashOnRotate => {
+        Null::ClosedPort | Null::AcceptAndHang | Null::CrashOnRotate | Null::Hollow(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, Bytes::new())
         }
     };

@@ -121,25 +121,35 @@ fn a_target_that_dies_is_down_and_not_a_list_of_failures() {
 }
 
 #[test]
-fn faults_die_and_null_cores_pass_nothing() {
+fn a_canary_is_caught_beside_a_run_against_any_target() {
     let _fleet = one_fleet_at_a_time();
-    let folder = Folder::new("prove");
-    for only in ["M-BULK-*", "*-to-all", "crash-on-rotate", "D-ACCT-*"] {
-        let out = folder.join("out");
-        let (text, code) = run(&["prove", "--only", only, "--report", &out]);
-        assert_eq!(code, Some(0), "{only}: {text}");
-        let bytes = fs::read(folder.path().join("out/kill-matrix.json")).unwrap();
-        let matrix: Value = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(matrix["schema"], "muster.killmatrix/1");
-        assert_eq!(matrix["complete"], true);
-        for fault in matrix["faults"].as_array().unwrap() {
-            assert_eq!(fault["outcome"], "killed", "{fault}");
-            assert!(!fault["killed_by"].as_array().unwrap().is_empty());
-        }
-        for null in matrix["null_cores"].as_array().unwrap() {
-            assert!(null["passed"].as_array().unwrap().is_empty(), "{null}");
-        }
+    let folder = Folder::new("canary");
+    let core = Core::start(&["--virtual-clock"]);
+    let description = folder.join("target.json");
+    fs::write(&description, &core.line).unwrap();
+    let out = folder.join("out");
+    let own = [
+        "conform",
+        "--self-check",
+        "--only",
+        "BULK-004",
+        "--seed",
+        "5",
+    ];
+    let others = ["--target-json", description.as_str()];
+    let mut canaries = Vec::new();
+    for target in [&[][..], &others[..]] {
+        let arguments = [&own[..], &["--report", &out], target].concat();
+        let (text, code) = run(&arguments);
+        assert_eq!(code, Some(0), "{text}");
+        let canary = folder.report("out")["conform"]["canary"].clone();
+        assert_eq!(canary["outcome"], "killed", "{canary}");
+        let name = canary["fault"].as_str().unwrap().to_owned();
+        assert!(text.contains(&format!("canary {name}: killed")), "{text}");
+        canaries.push(name);
     }
+    // The seed decides which, and not the target.
+    assert_eq!(canaries[0], canaries[1]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod model;
 mod rig;
 mod walk;
 
-use reference::{CONFORM_FAULTS, FAULTS, Fault};
+use reference::{CONFORM_FAULTS, FAULTS};
 
 use self::command::Sequence;
 use self::rig::Manner;
@@ -118,7 +118,7 @@ const OUT_OF_REACH: &[&str] = &[
 fn walk_finds_every_defect_of_the_conflict_rules() {
     let mut wrong = Vec::new();
     for (name, length) in FOUND {
-        let fault = Fault::by_name(name).unwrap();
+        let fault = name.parse().unwrap();
         let walk = Walk {
             fault: Some(fault),
             manner: Manner::EditThenAssign,

@@ -13,6 +13,7 @@ mod exhaustive;
 mod expectations;
 mod faults;
 mod profile;
+mod prove;
 mod simulation;
 mod tidy;
 mod util;

@@ -74,7 +74,7 @@ impl World {
                     interval_min: 480,
                 },
             },
-            fault: None,
+            faults: Vec::new(),
             variants: Variants::NONE,
         };
         let core = Core::new(config, Arc::new(PlainAuthority));

@@ -198,7 +198,7 @@ fn frame(ground: &Ground, cut: Option<String>) -> Report {
         &ground.ledger.balance_of(OpKind::Recover),
     );
     let (target, fault) = match ground.options.origin {
-        Origin::BuiltIn { fault, .. } => ("built-in", fault.map(str::to_owned)),
+        Origin::BuiltIn { ref fault, .. } => ("built-in", fault.clone()),
         Origin::External => ("external", None),
     };
     let wall = std::time::Duration::from_nanos(ground.clock.monotonic_ns());

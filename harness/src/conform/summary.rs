@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::exit::{Cause, ExitCode};
+use crate::prove::{FaultOutcome, FaultRow};
 use crate::report::ViolationRow;
 use crate::verdict::Level;
 
@@ -22,6 +24,58 @@ pub struct Summary {
     pub scenarios: Vec<ScenarioRow>,
     /// Our own device's rows, which say nothing of the target.
     pub device: Vec<DeviceRow>,
+    /// The deliberate fault that the suite had to catch beside the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryRow>,
+}
+
+/// A deliberate fault of the built-in core, run to prove that the suite can fail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryRow {
+    /// Its name.
+    pub fault: String,
+    /// The requirement that it breaks.
+    pub intended: String,
+    /// What became of it.
+    pub outcome: FaultOutcome,
+    /// The ways in which that requirement was violated.
+    pub fingerprints: Vec<String>,
+}
+
+impl CanaryRow {
+    /// The canary of a fault's row.
+    #[must_use]
+    pub fn of_fault(row: &FaultRow) -> Self {
+        let ways = row.killed_by.iter().map(|kill| kill.fingerprint.clone());
+        Self {
+            fault: row.id.clone(),
+            intended: row.intended.clone(),
+            outcome: row.outcome,
+            fingerprints: ways.collect(),
+        }
+    }
+
+    /// Why the suite cannot be trusted; `None` when it caught the fault.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        if self.outcome == FaultOutcome::Killed {
+            return None;
+        }
+        let (fault, intended) = (&self.fault, &self.intended);
+        let text = format!(
+            "the suite cannot be trusted: it did not catch the deliberate fault `{fault}` of the \
+             built-in core, which breaks {intended} ({})",
+            self.outcome.as_str()
+        );
+        Some(Cause::new(ExitCode::SelfCheck, text))
+    }
+
+    fn line(&self) -> String {
+        let (fault, intended) = (&self.fault, &self.intended);
+        let ways = self.fingerprints.join(", ");
+        let word = self.outcome.as_str();
+        format!("canary {fault}: {word}, {intended} violated by: {ways}")
+    }
 }
 
 /// A row that no check judges.
@@ -87,6 +141,7 @@ impl Summary {
             .map(|(verdict, rows)| format!("{rows} {}", verdict.replace('_', " ")))
             .collect();
         lines.push(format!("set {}: {}", self.set, counts.join(", ")));
+        lines.extend(self.canary.as_ref().map(CanaryRow::line));
         let slowest = self
             .scenarios
             .iter()

@@ -203,7 +203,7 @@ fn frame(ground: &Ground, happened: &Happened) -> Report {
 
 fn run(ground: &Ground, load: Option<&LoadOutcome>) -> report::Run {
     let (target, fault) = match ground.options.origin {
-        Origin::BuiltIn { fault, .. } => ("built-in", fault.map(str::to_owned)),
+        Origin::BuiltIn { ref fault, .. } => ("built-in", fault.clone()),
         Origin::External => ("external", None),
     };
     let wall = std::time::Duration::from_nanos(ground.clock.monotonic_ns());

@@ -27,7 +27,8 @@ pub(super) fn intune(core: &Core, call: &Call<'_>) -> Answer {
         event.activity_date_time = shown_time(core, event.activity_date_time);
         event
     };
-    Ok(request.page(core, call, (log, activity, render)))
+    let shown = shown_events(core, call.now, log);
+    Ok(request.page(core, call, (log, shown, activity, render)))
 }
 
 pub(super) fn directory(core: &Core, call: &Call<'_>) -> Answer {
@@ -39,7 +40,8 @@ pub(super) fn directory(core: &Core, call: &Call<'_>) -> Answer {
         event.activity_date_time = shown_time(core, event.activity_date_time);
         event
     };
-    Ok(request.page(core, call, (log, activity, render)))
+    let all = log.events().len();
+    Ok(request.page(core, call, (log, all, activity, render)))
 }
 
 /// The time of an event, unless a deliberate defect says otherwise.
@@ -50,6 +52,27 @@ fn shown_time(core: &Core, at: UtcTicks) -> UtcTicks {
         at
     }
 }
+
+/// How many of the events are shown: all, unless a deliberate defect says otherwise.
+fn shown_events(core: &Core, now: UtcMillis, log: &Log<IntuneEvent>) -> usize {
+    let events = log.events();
+    if core.faults.has(Fault::AudLate) {
+        let settled = now.plus_millis(-LATE_MS);
+        let old = events.partition_point(|event| event.at() <= settled);
+        if old < events.len() && core.faults.on(Fault::AudLate) {
+            return old;
+        }
+    }
+    if !events.is_empty() && core.faults.on(Fault::AudLastBatch) {
+        return events.len().saturating_sub(BATCH);
+    }
+    events.len()
+}
+
+/// [`Fault::AudLate`]: twice as long as the contract lets an event take (section 8, T_audit).
+const LATE_MS: i64 = 60_000;
+/// [`Fault::AudLastBatch`]: events that are never written out.
+const BATCH: usize = 4;
 
 /// What is asked of a log.
 struct Request {
@@ -78,8 +101,9 @@ impl Request {
         &self,
         core: &Core,
         call: &Call<'_>,
-        (log, activity, render): (
+        (log, shown, activity, render): (
             &Log<E>,
+            usize,
             impl Fn(&E) -> &'static str,
             impl Fn(usize, &E) -> T,
         ),
@@ -90,6 +114,8 @@ impl Request {
             .map(UtcMillis::ticks);
         let to = self.filter.to.into_iter().chain(readable).min();
         let window = log.window(self.filter.from, to);
+        let end = window.end.min(shown);
+        let window = window.start.min(end)..end;
         let events = log.events();
         let wanted = |place: &usize| match &self.filter.activity {
             None => true,

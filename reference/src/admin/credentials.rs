@@ -53,15 +53,16 @@ pub(super) fn read(core: &mut Core, call: &Call<'_>, entra_id: PathId) -> Answer
     };
     let mut info = record.metadata(core);
     let explicit = call.query.selects("credentials");
-    if explicit || core.faults.on(Fault::ViewPasswordByDefault) {
+    let managed = managed(core, record.device);
+    if explicit || core.faults.on_any(Fault::ViewPasswordByDefault, managed) {
         info.credentials = Some(record.credentials(core));
     }
     let subject = (record.device.entra_id, record.device.display_name.clone());
-    if explicit || core.faults.on(Fault::AudMetadataReadLogged) {
+    if explicit || core.faults.on_any(Fault::AudMetadataReadLogged, managed) {
         // Contract 5: one event for each explicit read.
-        let copies = if core.faults.on(Fault::AudViewSilent) {
+        let copies = if core.faults.on_any(Fault::AudViewSilent, managed) {
             0
-        } else if core.faults.on(Fault::AudViewDouble) {
+        } else if core.faults.on_any(Fault::AudViewDouble, managed) {
             2
         } else {
             1
@@ -117,11 +118,11 @@ impl<'c> Record<'c> {
         // Contract 5: 404 once the device acknowledged Active Directory after the backup.
         let newest_at = device.credentials.front().map(|newest| newest.received_at);
         let hidden = directory == Some(ACTIVE_DIRECTORY) || device.ad_acknowledged_at > newest_at;
-        if hidden && !core.faults.on(Fault::ViewAdDeviceLeak) {
-            return None;
-        }
         let mut stored = device.credentials.iter();
         if let Some(newest) = stored.next() {
+            if hidden && !core.faults.on_any(Fault::ViewAdDeviceLeak, managed) {
+                return None;
+            }
             let newest = Shown::Stored(newest);
             return Some(Self {
                 device,
@@ -131,7 +132,7 @@ impl<'c> Record<'c> {
         }
         let unprocessed = managed.filter(|_| directory.is_none())?;
         core.faults
-            .on(Fault::AssignVisibleBeforeProcessing)
+            .on_device(Fault::AssignVisibleBeforeProcessing, unprocessed)
             .then(|| Self {
                 device,
                 newest: Shown::Invented(invented(unprocessed)),
@@ -142,7 +143,10 @@ impl<'c> Record<'c> {
     fn metadata(&self, core: &Core) -> DeviceLocalCredentialInfo {
         let newest = self.newest.credential();
         let (mut last, mut next) = (newest.backup_at, self.refresh_at(core));
-        if core.faults.on(Fault::ViewSwapsTimes) {
+        if core
+            .faults
+            .on_any(Fault::ViewSwapsTimes, managed(core, self.device))
+        {
             (last, next) = (next, last);
         }
         DeviceLocalCredentialInfo {
@@ -156,13 +160,15 @@ impl<'c> Record<'c> {
 
     fn refresh_at(&self, core: &Core) -> UtcTicks {
         let newest = self.newest.credential();
-        if core.faults.on(Fault::RotScheduleNotReset)
+        let managed = managed(core, self.device);
+        if core.faults.has(Fault::RotScheduleNotReset)
             && let Some(former) = self.former.first()
             && was_rotated_by_hand(core, self.device, former, newest)
+            && core.faults.on_any(Fault::RotScheduleNotReset, managed)
         {
             return former.refresh_at;
         }
-        if core.faults.on(Fault::ViewLocalTime) {
+        if core.faults.on_any(Fault::ViewLocalTime, managed) {
             return newest
                 .refresh_at
                 .millis()
@@ -173,14 +179,13 @@ impl<'c> Record<'c> {
     }
 
     fn credentials(&self, core: &Core) -> Vec<DeviceLocalCredential> {
-        let named = !core.faults.on(Fault::ViewNoAccountName);
-        let forgets = core.faults.on(Fault::ViewHistoryWavers)
-            && managed(core, self.device).is_some_and(|managed| managed.build < WINDOWS_11);
+        let managed = managed(core, self.device);
+        let on = |fault| core.faults.on_any(fault, managed);
+        let named = !on(Fault::ViewNoAccountName);
+        let old = managed.is_some_and(|managed| managed.build < WINDOWS_11);
+        let forgets = old && !self.former.is_empty() && on(Fault::ViewHistoryWavers);
         let former = if forgets { &[] } else { self.former.as_slice() };
-        let stale = self
-            .former
-            .first()
-            .filter(|_| core.faults.on(Fault::ViewStalePassword));
+        let stale = self.former.first().filter(|_| on(Fault::ViewStalePassword));
         let mut entries: Vec<DeviceLocalCredential> = std::iter::once(self.newest.credential())
             .chain(former.iter().copied())
             .map(|credential| DeviceLocalCredential {

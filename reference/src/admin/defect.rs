@@ -20,31 +20,30 @@ const WINDOWS_11: u32 = 22_000;
 pub(super) fn opens(core: &Core, route: Route, actor: ActorId) -> bool {
     let has = |right| core.actors.rights(actor).include(Rights::of(right));
     if matches!(route, Route::DeviceTask(_, Task::Rotate)) {
-        core.faults.on(Fault::RbacRotateAlone) && has(Right::TaskRotate)
-            || core.faults.on(Fault::RbacRoleRotates) && core.actors.name(actor) == MANAGER
+        has(Right::TaskRotate) && core.faults.on(Fault::RbacRotateAlone)
+            || core.actors.name(actor) == MANAGER && core.faults.on(Fault::RbacRoleRotates)
     } else {
         matches!(route, Route::Credential(_))
-            && core.faults.on(Fault::RbacMetadataReadsPassword)
             && has(Right::CredentialStandardRead)
+            && core.faults.on(Fault::RbacMetadataReadsPassword)
     }
 }
 
 /// True when a defect keeps an actor from what it has the right to.
 pub(super) fn shuts(core: &Core, route: Route, method: Method, actor: ActorId) -> bool {
     let changes = matches!(route, Route::Policies | Route::Policy(_)) && method != Method::Get;
-    changes && core.faults.on(Fault::RbacManagerRefused) && core.actors.name(actor) == MANAGER
+    changes && core.actors.name(actor) == MANAGER && core.faults.on(Fault::RbacManagerRefused)
 }
 
 /// A call was refused for want of a right.
 pub(super) fn note_refusal(core: &mut Core, call: &Call<'_>, route: Route) {
-    if !core.faults.on(Fault::AudRefusedWavers) {
-        return;
-    }
     let Route::DeviceTask(Some(device), Task::Rotate) = route else {
         return;
     };
     let managed = core.devices.by_id.get(&device);
-    let old = managed.filter(|managed| managed.build < WINDOWS_11);
+    let old = managed.filter(|managed| {
+        managed.build < WINDOWS_11 && core.faults.on_device(Fault::AudRefusedWavers, managed)
+    });
     if let Some(name) = old.map(|managed| managed.device_name.clone()) {
         let activity = IntuneActivity::RotateLocalAdminPassword;
         let deed = call.deed(device, &name);
@@ -59,7 +58,8 @@ pub(super) fn spoil_event<'n>(
     result: ActivityResult,
     deed: Deed<'n>,
 ) -> (ActivityResult, Deed<'n>) {
-    if core.faults.on(Fault::AudWrongDevice) {
+    let device = core.devices.by_id.get(&deed.resource);
+    if core.faults.on_any(Fault::AudWrongDevice, device) {
         let other = uuid::Uuid::from_u128(deed.resource.as_u128() ^ 1);
         return (
             result,
@@ -69,7 +69,7 @@ pub(super) fn spoil_event<'n>(
             },
         );
     }
-    if core.faults.on(Fault::AudWrongResult) {
+    if core.faults.on_any(Fault::AudWrongResult, device) {
         let opposite = match result {
             ActivityResult::Success => ActivityResult::Failure,
             ActivityResult::Failure => ActivityResult::Success,
@@ -81,10 +81,11 @@ pub(super) fn spoil_event<'n>(
 
 /// The body of a policy with an age in range in the place of one that is not, and that one.
 pub(super) fn masked_age<'b>(core: &Core, body: &'b [u8]) -> (Cow<'b, [u8]>, Option<i32>) {
-    if core.faults.on(Fault::CspAgeUnchecked)
+    if core.faults.has(Fault::CspAgeUnchecked)
         && let Ok(mut policy) = serde_json::from_slice::<Value>(body)
         && let Some(age) = mask(&mut policy)
         && let Ok(masked) = serde_json::to_vec(&policy)
+        && core.faults.on(Fault::CspAgeUnchecked)
     {
         return (Cow::Owned(masked), Some(age));
     }

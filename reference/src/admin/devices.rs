@@ -48,8 +48,10 @@ pub(super) fn list(core: &Core, call: &Call<'_>) -> Answer {
 
 pub(super) fn read(core: &Core, call: &Call<'_>, id: PathId) -> Answer {
     call.query.allow_only(&[])?;
-    let mut view = view(find(core, call, id)?);
-    if core.faults.on(Fault::RotKeepsOnlyLastAction) {
+    let device = find(core, call, id)?;
+    let mut view = view(device);
+    let several = view.device_action_results.len() > 1;
+    if several && core.faults.on_device(Fault::RotKeepsOnlyLastAction, device) {
         view.device_action_results.truncate(1);
     }
     Ok(Reply::ok(&view))
@@ -206,7 +208,7 @@ fn policy_name(core: &Core, id: PolicyId) -> Option<String> {
 }
 
 fn shown_state(core: &Core, state: RowState) -> PolicyState {
-    if core.faults.on(Fault::ReportOddState) && state == RowState::Compliant {
+    if state == RowState::Compliant && core.faults.on(Fault::ReportOddState) {
         return PolicyState::Other("applied".to_owned());
     }
     policy_state(state)

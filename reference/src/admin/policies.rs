@@ -38,9 +38,12 @@ pub(super) fn list(core: &Core, call: &Call<'_>) -> Answer {
 
 pub(super) fn create(core: &mut Core, call: &Call<'_>) -> Answer {
     call.query.allow_only(&[])?;
-    let nameless = core.faults.on(Fault::PolicyNamelessSaved);
+    let nameless = core.faults.has(Fault::PolicyNamelessSaved);
     let (body, age) = masked_age(core, call.body);
     let mut content = Content::read_named(&body, !nameless)?;
+    if nameless && content.name.trim().is_empty() && !core.faults.on(Fault::PolicyNamelessSaved) {
+        content = Content::read_named(&body, true)?;
+    }
     if let Some(age) = age {
         content
             .leaves
@@ -50,7 +53,7 @@ pub(super) fn create(core: &mut Core, call: &Call<'_>) -> Answer {
     if longest && core.faults.on(Fault::CspAgeNarrow) {
         return Err(Refusal::bad_request("365 days are out of range."));
     }
-    if core.faults.on(Fault::PolicyDropsDescription) {
+    if !content.description.is_empty() && core.faults.on(Fault::PolicyDropsDescription) {
         content.description.clear();
     }
     let id = core.new_id();

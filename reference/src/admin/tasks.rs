@@ -163,21 +163,23 @@ fn conclude(core: &mut Core, now: UtcMillis, action: u64, deed: Deed<'_>) -> Ans
 }
 
 /// One, unless a deliberate defect says otherwise.
-fn event_copies(core: &mut Core, device: ManagedId, action: u64, failed: bool) -> usize {
-    let detail = core
-        .devices
-        .by_id
-        .get(&device)
+fn event_copies(core: &Core, device: ManagedId, action: u64, failed: bool) -> usize {
+    let device = core.devices.by_id.get(&device);
+    let detail = device
         .and_then(|device| device.actions.iter().rev().find(|known| known.id == action))
         .and_then(|action| action.detail.as_deref());
-    let silent = (!failed && core.faults.on(Fault::AudNoneOnSuccess))
-        || (detail == Some("offline") && core.faults.on(Fault::AudNoneOnOffline))
-        || (detail == Some("noBackup") && core.faults.on(Fault::AudNoneOnUnbacked))
-        || core.faults.on_every(Fault::AudLostOneIn100, 100);
+    let on = |fault| core.faults.on_any(fault, device);
+    let silent = (!failed && on(Fault::AudNoneOnSuccess))
+        || (detail == Some("offline") && on(Fault::AudNoneOnOffline))
+        || (detail == Some("noBackup") && on(Fault::AudNoneOnUnbacked))
+        || on(Fault::AudLost);
     if silent {
         0
-    } else if core.faults.on_every(Fault::AudDuplicateOneIn100, 100) {
+    } else if on(Fault::AudDuplicate) {
         2
+    } else if on(Fault::AudInBalance) {
+        // One is lost, the next one doubled: the sum is right.
+        if action.is_multiple_of(2) { 2 } else { 0 }
     } else {
         1
     }
@@ -220,24 +222,27 @@ pub(super) fn refuse_literal(core: &mut Core, call: &Call<'_>, literal: &str) ->
 
 /// What deliberate defects do while a bulk rotation is refused.
 fn break_refusal(core: &mut Core, call: &Call<'_>, ids: &[ManagedId]) {
-    if core.faults.on(Fault::BulkPartialEffect)
-        && let Some(first) = ids.iter().find(|id| core.devices.by_id.contains_key(id))
+    let known = ids
+        .iter()
+        .find_map(|id| Some((*id, core.devices.by_id.get(id)?)));
+    if let Some((first, device)) = known
+        && core.faults.on_device(Fault::BulkPartialEffect, device)
     {
-        let requested = core.request_rotation(call.now, *first);
+        let requested = core.request_rotation(call.now, first);
         if requested.push.is_none() {
-            core.conclude_rotation(call.now, *first, requested.action);
+            core.conclude_rotation(call.now, first, requested.action);
         }
     }
     for id in ids {
-        if core.faults.on(Fault::BulkLeavesActionRow) {
+        let Some(device) = core.devices.by_id.get(id) else {
+            continue;
+        };
+        let name = device.device_name.clone();
+        let logged = core.faults.on_device(Fault::AudPhantom, device);
+        if core.faults.on_device(Fault::BulkLeavesActionRow, device) {
             list_dead_action(core, call.now, *id);
         }
-        let name = core
-            .devices
-            .by_id
-            .get(id)
-            .map(|device| device.device_name.clone());
-        if let Some(name) = name.filter(|_| core.faults.on(Fault::AudPhantom)) {
+        if logged {
             let activity = IntuneActivity::RotateLocalAdminPassword;
             let deed = call.deed(*id, &name);
             core.audit

@@ -2,10 +2,11 @@
 
 use protocol::JoinType;
 
+use super::Owed;
 use crate::action::{Decision, End, OFFLINE};
 use crate::core::Core;
 use crate::fault::Fault;
-use crate::state::{ActionKind, ActionState, ManagedId};
+use crate::state::{Action, ActionKind, ActionState, ManagedId};
 
 /// The first build of Windows 11: some defects treat older devices otherwise.
 const WINDOWS_11: u32 = 22_000;
@@ -22,14 +23,14 @@ impl Core {
         let old = managed.build < WINDOWS_11;
         let hybrid = managed.join_type == JoinType::EntraHybridJoined;
         match refusal {
-            None if faults.on(Fault::RotDoneAt204) => {
-                managed.defects.owes_exec = true;
+            None if faults.on_device(Fault::RotDoneAt204, managed) => {
+                managed.defects.owes_exec = Some(Owed::Counted);
                 Some(Decision::Done)
             }
-            None if faults.on(Fault::RotHybridWavers) && hybrid && old => {
+            None if hybrid && old && faults.on_device(Fault::RotHybridWavers, managed) => {
                 Some(Decision::Refuse(OFFLINE))
             }
-            Some(OFFLINE) if faults.on(Fault::RotOnlineRuleWavers) && old => {
+            Some(OFFLINE) if old && faults.on_device(Fault::RotOnlineRuleWavers, managed) => {
                 Some(Decision::Deliver)
             }
             Some(_) | None => None,
@@ -38,31 +39,41 @@ impl Core {
 
     /// The Exec of a rotation went out.
     pub(crate) fn note_exec(&mut self, device: ManagedId) {
-        let again = self.faults.on(Fault::RotDoubleExec);
-        if let Some(managed) = self.devices.by_id.get_mut(&device).filter(|_| again) {
-            managed.defects.owes_exec = true;
+        let faults = &self.faults;
+        if let Some(managed) = self.devices.by_id.get_mut(&device)
+            && faults.due_later(Fault::RotDoubleExec, managed)
+        {
+            managed.defects.owes_exec = Some(Owed::By(Fault::RotDoubleExec));
         }
     }
 
-    /// How a rotation ends by what the device reports; `pending` when it says that it is running.
-    pub(crate) fn spoil_result(&self, pending: bool, end: Option<End>) -> Option<End> {
+    /// How a rotation ends by what the device reports.
+    pub(crate) fn spoil_result(
+        &self,
+        device: ManagedId,
+        pending: bool,
+        end: Option<End>,
+    ) -> Option<End> {
+        let device = self.devices.by_id.get(&device);
+        let on = |fault| self.faults.on_any(fault, device);
         match end {
-            None if pending && self.faults.on(Fault::RotDoneBeforeResult) => Some(End::Done),
-            Some(End::Code(_)) if self.faults.on(Fault::RotHresultIgnored) => Some(End::Done),
+            None if pending && on(Fault::RotDoneBeforeResult) => Some(End::Done),
+            Some(End::Code(_)) if on(Fault::RotHresultIgnored) => Some(End::Done),
             end => end,
         }
     }
 
     /// A rotation of the device is done.
     pub(crate) fn spoil_others(&mut self, device: ManagedId) {
-        if !self.faults.on(Fault::RotLostUpdate) {
-            return;
-        }
-        if let Some(managed) = self.devices.by_id.get_mut(&device) {
-            managed.actions.retain(|action| {
-                action.kind != ActionKind::RotateLocalAdminPassword
-                    || action.state != ActionState::Pending
-            });
+        let waits = |action: &Action| {
+            action.kind == ActionKind::RotateLocalAdminPassword
+                && action.state == ActionState::Pending
+        };
+        if let Some(managed) = self.devices.by_id.get_mut(&device)
+            && managed.actions.iter().any(waits)
+            && self.faults.on_device(Fault::RotLostUpdate, managed)
+        {
+            managed.actions.retain(|action| !waits(action));
         }
     }
 }

@@ -28,11 +28,16 @@ impl Core {
                 .values()
                 .any(|other| other.id != device.id && other.last_user == Some(user))
         };
-        let second = self.faults.on(Fault::AssignSecondDeviceIgnored);
-        if second && context.user.is_some_and(elsewhere) {
+        if !self.faults.any() {
+            return context;
+        }
+        let on = |fault| self.faults.on_device(fault, device);
+        let second = self.faults.has(Fault::AssignSecondDeviceIgnored);
+        if second && context.user.is_some_and(elsewhere) && on(Fault::AssignSecondDeviceIgnored) {
             return UserContext::default();
         }
-        if self.faults.on(Fault::AssignUserSwitchIgnored) && device.last_user.is_some() {
+        let switched = device.last_user.is_some() && device.last_user != context.user;
+        if switched && on(Fault::AssignUserSwitchIgnored) {
             return UserContext {
                 user: device.last_user,
                 ..context
@@ -43,20 +48,25 @@ impl Core {
 
     /// A new session of a device is counted; the HTTP status that it is refused with, if any.
     pub(crate) fn spoil_session(&mut self, device: ManagedId, first_message: bool) -> Option<u16> {
+        if !self.faults.any() {
+            return None;
+        }
         let managed = self.devices.by_id.get_mut(&device)?;
-        if first_message && self.faults.any() {
+        if first_message {
             managed.defects.sessions += 1;
         }
-        let burst = self.faults.on(Fault::CheckinRefuseBurst) && managed.defects.sessions > BURST;
-        let unjoined =
-            self.faults.on(Fault::JoinUnjoinedRefused) && managed.join_type == JoinType::NotJoined;
+        let on = |fault| self.faults.on_device(fault, managed);
+        let burst = managed.defects.sessions > BURST && on(Fault::CheckinRefuseBurst);
+        let unjoined = managed.join_type == JoinType::NotJoined && on(Fault::JoinUnjoinedRefused);
         (burst || unjoined).then_some(503)
     }
 
     /// A push that a change caused found the device away.
     pub(crate) fn note_missed_push(&mut self, device: ManagedId) {
-        let forgets = self.faults.on(Fault::AssignOfflineNeverDelivered);
-        if let Some(managed) = self.devices.by_id.get_mut(&device).filter(|_| forgets) {
+        let faults = &self.faults;
+        if let Some(managed) = self.devices.by_id.get_mut(&device)
+            && faults.due_later(Fault::AssignOfflineNeverDelivered, managed)
+        {
             managed.defects.missed_push = true;
         }
     }
@@ -69,19 +79,27 @@ impl Core {
         };
         let faults = &self.faults;
         let hybrid = managed.join_type == JoinType::EntraHybridJoined;
-        if managed.defects.missed_push {
+        if managed.defects.missed_push && !evaluation.writes.is_empty() {
             evaluation.writes.clear();
+            faults.acted(Fault::AssignOfflineNeverDelivered);
         }
-        if faults.on(Fault::AssignUnassignUneven) && hybrid {
+        let deletes = evaluation.writes.iter().any(|write| write.value.is_none());
+        if hybrid && deletes && faults.on_device(Fault::AssignUnassignUneven, managed) {
             evaluation.writes.retain(|write| write.value.is_some());
         }
-        if faults.on(Fault::ConfKeepsFirstOwner) {
+        if faults.has(Fault::ConfKeepsFirstOwner) {
             let clashing = clashing(evaluation);
-            let once = &mut managed.defects.once_clashed;
-            once.extend(clashing.keys().copied());
-            evaluation
-                .writes
-                .retain(|write| write.value.is_none() || !once.contains(&write.leaf));
+            managed
+                .defects
+                .once_clashed
+                .extend(clashing.keys().copied());
+            let once = &managed.defects.once_clashed;
+            let changes = |write: &Write| write.value.is_some() && once.contains(&write.leaf);
+            if evaluation.writes.iter().any(changes)
+                && faults.on_device(Fault::ConfKeepsFirstOwner, managed)
+            {
+                evaluation.writes.retain(|write| !changes(write));
+            }
         }
     }
 
@@ -95,21 +113,24 @@ impl Core {
         for (leaf, sources) in clashing(evaluation) {
             let by_age = by_age(&self.tenant, &sources);
             let oldest = by_age.first().and_then(|id| self.tenant.policies.get(id));
-            let sends = (leaf == Leaf::BackupDirectory && faults.on(Fault::ConfDirectoryFirstWins))
-                || (leaf == Leaf::AdministratorAccountName
-                    && faults.on(Fault::ConfAccountFirstWins));
+            let on = |fault| faults.on_device(fault, managed);
+            let sends = (leaf == Leaf::BackupDirectory && on(Fault::ConfDirectoryFirstWins))
+                || (leaf == Leaf::AdministratorAccountName && on(Fault::ConfAccountFirstWins));
             if sends && let Some(oldest) = oldest {
                 added.extend(oldest.leaves.clone());
             }
-            if faults.on(Fault::ConfTwoValuesInOneSession) {
+            if on(Fault::ConfTwoValuesInOneSession) {
                 let values = by_age
                     .iter()
                     .filter_map(|id| self.tenant.policies.get(id)?.leaves.get(&leaf));
                 added.extend(values.map(|value| (leaf, value.clone())));
             }
         }
-        if faults.on(Fault::ConfWithholdUneven) && hybrid && !evaluation.had_leaves {
-            added.extend(self.clean_settings(evaluation));
+        if faults.has(Fault::ConfWithholdUneven) && hybrid && !evaluation.had_leaves {
+            let clean = self.clean_settings(evaluation);
+            if !clean.is_empty() && faults.on_device(Fault::ConfWithholdUneven, managed) {
+                added.extend(clean);
+            }
         }
         let added = added
             .into_iter()
@@ -143,32 +164,18 @@ impl Core {
             return;
         };
         let hybrid = managed.join_type == JoinType::EntraHybridJoined;
-        for write in writes.iter_mut() {
+        let on = |fault| self.faults.on_device(fault, managed);
+        let directories = writes.iter_mut();
+        for write in directories.filter(|write| write.leaf == Leaf::BackupDirectory) {
             let to_entra = match &write.value {
-                Some(Value::Int(0)) => self.faults.on(Fault::BakZeroAsEntra),
-                Some(Value::Int(2)) => hybrid && self.faults.on(Fault::JoinHybridStaysEntra),
+                Some(Value::Int(0)) => on(Fault::BakZeroAsEntra),
+                Some(Value::Int(2)) => hybrid && on(Fault::JoinHybridStaysEntra),
                 Some(Value::Int(_) | Value::Bool(_) | Value::Text(_)) | None => false,
             };
-            if write.leaf == Leaf::BackupDirectory && to_entra {
+            if to_entra {
                 write.wire = Wire::Other(Value::Int(1));
             }
         }
-    }
-
-    /// True when an Exec goes out that a defect of this file sends.
-    pub(super) fn stray_exec_of_conform(&mut self, device: ManagedId) -> Option<bool> {
-        let again = self.faults.on(Fault::AssignResendForcesRotation);
-        let early = self.faults.on(Fault::SchedEarlyExec);
-        if !again && !early {
-            return None;
-        }
-        let managed = self.devices.by_id.get_mut(&device)?;
-        let object = self.tenant.directory_device(managed.entra_id)?;
-        if object.credentials.is_empty() {
-            return Some(false);
-        }
-        managed.defects.sessions_since_backup += 1;
-        Some(again || managed.defects.sessions_since_backup == 2)
     }
 
     /// The row of a policy, before it is kept.
@@ -178,7 +185,7 @@ impl Core {
         (policy, evaluation): (PolicyId, &Evaluation),
         row: &mut PolicyRow,
     ) {
-        let faults = &self.faults;
+        let on = |fault| self.faults.on_device(fault, device);
         let all = |row: &PolicyRow, state| row.settings.values().all(|it| it.state == state);
         let set_all = |row: &mut PolicyRow, state| {
             for setting in row.settings.values_mut() {
@@ -189,10 +196,11 @@ impl Core {
             .settings
             .values()
             .any(|setting| setting.state == RowState::Conflict);
-        if faults.on(Fault::ConfMarksEverySetting) && conflict {
+        let mixed = conflict && !all(row, RowState::Conflict);
+        if mixed && on(Fault::ConfMarksEverySetting) {
             set_all(row, RowState::Conflict);
         }
-        if faults.on(Fault::ConfSourcesMissing) && conflict {
+        if conflict && on(Fault::ConfSourcesMissing) {
             for setting in row.settings.values_mut() {
                 setting.sources = vec![policy];
             }
@@ -204,29 +212,32 @@ impl Core {
         } else {
             Fault::ConfDisjointConflict
         };
-        if several && faults.on(invents) {
+        if several && on(invents) {
             set_all(row, RowState::Conflict);
         }
         let registered = device.join_type == JoinType::EntraRegistered;
         let old = device.build < FIRST_BUILD;
-        if (registered && faults.on(Fault::JoinWpjAccepted))
-            || (old && faults.on(Fault::ReportOldBuildSucceeded))
+        let other = !all(row, RowState::Compliant);
+        if (registered && other && on(Fault::JoinWpjAccepted))
+            || (old && other && on(Fault::ReportOldBuildSucceeded))
         {
             set_all(row, RowState::Compliant);
         }
-        self.spoil_errors(row);
+        self.spoil_errors(device, row);
     }
 
-    fn spoil_errors(&self, row: &mut PolicyRow) {
-        let faults = &self.faults;
-        if faults.on(Fault::ReportErrorHidden) {
+    fn spoil_errors(&self, device: &ManagedDevice, row: &mut PolicyRow) {
+        let on = |fault| self.faults.on_device(fault, device);
+        let mut settings = row.settings.values();
+        let wrong = settings.any(|setting| setting.state == RowState::Error);
+        if wrong && on(Fault::ReportErrorHidden) {
             let settings = row.settings.values_mut();
             for setting in settings.filter(|setting| setting.state == RowState::Error) {
                 setting.state = RowState::Compliant;
                 setting.error_code = None;
             }
         }
-        if faults.on(Fault::ReportErrorWithoutCode) {
+        if wrong && on(Fault::ReportErrorWithoutCode) {
             for setting in row.settings.values_mut() {
                 setting.error_code = None;
             }
@@ -235,27 +246,28 @@ impl Core {
 
     /// Who may upload, with a defect: `None` when none of these has a say.
     pub(crate) fn spoil_upload(&self, device: &ManagedDevice, own: bool) -> Option<bool> {
-        let faults = &self.faults;
+        let on = |fault| self.faults.on_device(fault, device);
         let enabled = self
             .tenant
             .directory_device(device.entra_id)
             .is_none_or(|object| object.enabled);
         let off = !self.tenant.laps_enabled;
         let hybrid = device.join_type == JoinType::EntraHybridJoined;
-        if faults.on(Fault::BakForeignDevice) && !own {
+        if !own && on(Fault::BakForeignDevice) {
             return Some(true);
         }
         if !own {
             return None;
         }
-        if faults.on(Fault::JoinEntraRefused) && device.join_type == JoinType::EntraJoined {
+        if device.join_type == JoinType::EntraJoined && on(Fault::JoinEntraRefused) {
             return Some(false);
         }
-        let takes = (faults.on(Fault::JoinWpjAccepted)
-            && device.join_type == JoinType::EntraRegistered)
-            || (faults.on(Fault::JoinSwitchIgnored) && off)
-            || (faults.on(Fault::JoinDisabledAccepted) && !enabled)
-            || (faults.on(Fault::JoinSwitchUneven) && off && hybrid && device.build < 26_100);
+        let registered = device.join_type == JoinType::EntraRegistered;
+        let uneven = off && hybrid && device.build < 26_100;
+        let takes = (registered && on(Fault::JoinWpjAccepted))
+            || (off && on(Fault::JoinSwitchIgnored))
+            || (!enabled && on(Fault::JoinDisabledAccepted))
+            || (uneven && on(Fault::JoinSwitchUneven));
         takes.then_some(true)
     }
 }

@@ -8,35 +8,58 @@ use protocol::syncml::{Command, Container, ContainerKind, Item, Meta, Request, V
 use crate::conflict::{Evaluation, Outlook, Write};
 use crate::core::Core;
 use crate::fault::{Fault, Faults};
+use crate::state::{ManagedDevice, ManagedId};
 
 /// Puts the commands of an answer into a wrong form.
-pub(crate) fn spoil_answer(faults: &Faults, commands: &mut Vec<Command<'_>>) {
-    if faults.on(Fault::ProtoLeafOutsideAtomic) {
-        leaf_outside(commands);
-    } else if faults.on(Fault::ProtoExecInAtomic) {
-        exec_inside(commands);
-    } else if faults.on(Fault::ProtoGetInAtomic) {
-        get_inside(commands);
-    } else if faults.on(Fault::ProtoNestedAtomic) {
-        nest(commands);
-    } else if faults.on(Fault::ProtoUserPath) {
-        each_setting(commands, |request| {
-            for item in &mut request.items {
-                let path = item.target.as_deref().unwrap_or_default();
-                item.target = Some(Cow::Owned(path.replacen("./Device/", "./User/", 1)));
-            }
-        });
-    } else if faults.on(Fault::ProtoWrongFormat) {
-        each_setting(commands, |request| {
-            for item in &mut request.items {
-                item.meta = item.meta.is_some().then(|| Meta::format("chr"));
-            }
-        });
-    } else if faults.on(Fault::ProtoCmdIdTwice) {
-        each_setting(commands, |request| {
-            request.cmd_id = Some(Cow::Borrowed("1"));
-        });
+pub(crate) fn spoil_answer(
+    faults: &Faults,
+    device: Option<&ManagedDevice>,
+    commands: &mut Vec<Command<'_>>,
+) {
+    for (fault, change) in FORMS.iter().filter(|(fault, _)| faults.has(*fault)) {
+        let mut changed = commands.clone();
+        change(&mut changed);
+        if changed != *commands && faults.on_any(*fault, device) {
+            *commands = changed;
+        }
     }
+}
+
+/// A change of the commands of an answer.
+type Change = fn(&mut Vec<Command<'_>>);
+
+/// What each defect of the form does to the commands.
+const FORMS: [(Fault, Change); 7] = [
+    (Fault::ProtoLeafOutsideAtomic, leaf_outside),
+    (Fault::ProtoExecInAtomic, exec_inside),
+    (Fault::ProtoGetInAtomic, get_inside),
+    (Fault::ProtoNestedAtomic, nest),
+    (Fault::ProtoUserPath, below_user),
+    (Fault::ProtoWrongFormat, as_text),
+    (Fault::ProtoCmdIdTwice, first_id),
+];
+
+fn below_user(commands: &mut Vec<Command<'_>>) {
+    each_setting(commands, |request| {
+        for item in &mut request.items {
+            let path = item.target.as_deref().unwrap_or_default();
+            item.target = Some(Cow::Owned(path.replacen("./Device/", "./User/", 1)));
+        }
+    });
+}
+
+fn as_text(commands: &mut Vec<Command<'_>>) {
+    each_setting(commands, |request| {
+        for item in &mut request.items {
+            item.meta = item.meta.is_some().then(|| Meta::format("chr"));
+        }
+    });
+}
+
+fn first_id(commands: &mut Vec<Command<'_>>) {
+    each_setting(commands, |request| {
+        request.cmd_id = Some(Cow::Borrowed("1"));
+    });
 }
 
 fn each_setting(commands: &mut [Command<'_>], change: impl Fn(&mut Request<'_>)) {
@@ -95,7 +118,7 @@ fn exec_inside<'a>(commands: &mut Vec<Command<'a>>) {
     );
 }
 
-fn get_inside(commands: &mut [Command<'_>]) {
+fn get_inside(commands: &mut Vec<Command<'_>>) {
     let cmd_id = free_id(commands);
     if let Some(container) = commands.iter_mut().find_map(container_of) {
         container.commands.push(Command::Request(Request {
@@ -107,7 +130,7 @@ fn get_inside(commands: &mut [Command<'_>]) {
     }
 }
 
-fn nest(commands: &mut [Command<'_>]) {
+fn nest(commands: &mut Vec<Command<'_>>) {
     let cmd_id = free_id(commands);
     if let Some(container) = commands.iter_mut().find_map(container_of) {
         let inner = Container {
@@ -141,8 +164,8 @@ fn free_id<'a>(commands: &[Command<'_>]) -> Cow<'a, str> {
 
 impl Core {
     /// Sends what the device's build does not know.
-    pub(super) fn send_unknown_leaves(&self, evaluation: &mut Evaluation) {
-        if !self.faults.on(Fault::ProtoNewLeavesToOld) {
+    pub(super) fn send_unknown_leaves(&self, device: ManagedId, evaluation: &mut Evaluation) {
+        if !self.faults.has(Fault::ProtoNewLeavesToOld) {
             return;
         }
         let mut unknown = Vec::new();
@@ -158,6 +181,9 @@ impl Core {
                 value: policy.leaves.get(leaf).cloned(),
             }));
         }
-        evaluation.writes.extend(unknown);
+        let device = self.devices.by_id.get(&device);
+        if !unknown.is_empty() && self.faults.on_any(Fault::ProtoNewLeavesToOld, device) {
+            evaluation.writes.extend(unknown);
+        }
     }
 }

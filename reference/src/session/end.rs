@@ -99,14 +99,16 @@ impl Core {
         session: &mut Session,
         (policy, status): (PolicyWork, StatusCode),
     ) {
-        let rolled_back = self.faults.on(Fault::ProtoRolledBackSucceeds);
-        if status == StatusCode::OK || status == StatusCode::ACCEPTED || rolled_back {
+        let taken = status == StatusCode::OK || status == StatusCode::ACCEPTED;
+        let device = self.devices.by_id.get(&id);
+        if taken || self.faults.on_any(Fault::ProtoRolledBackSucceeds, device) {
             for sent in policy.writes {
                 self.acknowledge_write(now, id, sent.write);
             }
             return;
         }
-        if self.faults.on(Fault::ProtoRetryStorm) && session.msg_id < STORM_MESSAGES {
+        let early = session.msg_id < STORM_MESSAGES;
+        if early && self.faults.on_any(Fault::ProtoRetryStorm, device) {
             session.planned = false;
         }
         let mut explained = false;

@@ -225,7 +225,7 @@ impl Core {
             ResetStatus::Refused(code) => Some(End::Code(i64::from(code.0))),
             ResetStatus::Unreadable(text) => Some(End::Unreadable(text)),
         };
-        match self.spoil_result(pending, end) {
+        match self.spoil_result(id, pending, end) {
             Some(end) => self.end_action(now, id, action, end),
             None => session.ask_status = session.status_reads <= self.variant.repeated_reads(),
         }

@@ -296,7 +296,8 @@ impl Core {
             device.session = Some(session);
         }
         if self.faults.any() {
-            draft.alter(|commands| spoil_answer(&self.faults, commands));
+            let device = self.devices.by_id.get(&id);
+            draft.alter(|commands| spoil_answer(&self.faults, device, commands));
             return kept_whole(draft.encode(header));
         }
         if draft.has_commands() {

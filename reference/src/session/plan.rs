@@ -12,7 +12,7 @@ use crate::core::Core;
 use crate::defect::PlannedWrite;
 use crate::enrollment::PROVIDER_ID;
 use crate::fault::Fault;
-use crate::state::{ActionKind, ActionState, ManagedDevice, ManagedId, PushChannel};
+use crate::state::{Action, ActionKind, ActionState, ManagedDevice, ManagedId, PushChannel};
 use crate::variant::Variant;
 
 impl Core {
@@ -71,18 +71,16 @@ impl Core {
         session: &mut Session,
         draft: &mut Draft<'_>,
     ) -> bool {
-        if self.faults.on(Fault::RotWipeIgnored) {
+        let device = self.devices.by_id.get_mut(&id);
+        let Some(device) = device.filter(|device| device.is_ending()) else {
+            return false;
+        };
+        if self.faults.on_device(Fault::RotWipeIgnored, device) {
             return false;
         }
-        let device = self.devices.by_id.get_mut(&id);
-        let ending = device.and_then(|device| {
-            device
-                .actions
-                .iter_mut()
-                .rev()
-                .find(|action| action.kind.ends_enrollment() && action.state.is_open())
-        });
-        let Some(action) = ending else {
+        let mut actions = device.actions.iter_mut().rev();
+        let ending = |action: &&mut Action| action.kind.ends_enrollment() && action.state.is_open();
+        let Some(action) = actions.find(ending) else {
             return false;
         };
         action.activate(now, 0);
@@ -165,24 +163,24 @@ impl Core {
             .tenant
             .directory_device(device.entra_id)
             .map_or(0, |object| object.uploads);
-        let active = device
-            .rotations()
-            .find(|action| action.state == ActionState::Active);
-        if let Some(action) = active {
-            if self.faults.on(Fault::ProtoLostStatusStrands) && !action.arrived {
+        let active = device.rotation(|action| action.state == ActionState::Active);
+        if let Some(&Action { id, arrived, .. }) = active {
+            if !arrived && self.faults.on_device(Fault::ProtoLostStatusStrands, device) {
                 return;
             }
-            session.rotation = Some(action.id);
+            session.rotation = Some(id);
             session.ask_status = true;
             return;
         }
-        let holds =
-            self.faults.on(Fault::CheckinHoldsActions) && device.last_answer.get_mut().is_some();
-        let pending = device.rotations().find(|action| {
+        let pending = device.rotation(|action| {
             let doomed = self.variant.is_doomed(action.id);
-            action.state == ActionState::Pending && action.awaiting.is_none() && !holds && !doomed
+            action.state == ActionState::Pending && action.awaiting.is_none() && !doomed
         });
-        let Some(action) = pending else {
+        let pending = pending.map(|action| action.id).filter(|_| {
+            let later = device.last_answer.lock().is_some();
+            !(later && self.faults.on_device(Fault::CheckinHoldsActions, device))
+        });
+        let Some(action) = pending.and_then(|action| device.action_mut(action)) else {
             if self.stray_exec(id) {
                 let cmd_id = draft.bare(Verb::Exec, RESET_PASSWORD.to_owned(), Some("null"));
                 session.sent(draft, cmd_id, Work::StrayExec);
@@ -244,11 +242,11 @@ impl PushChannel {
 }
 
 impl ManagedDevice {
-    /// The rotations, the oldest first.
-    fn rotations(&mut self) -> impl Iterator<Item = &mut crate::state::Action> {
+    /// The oldest rotation of this kind.
+    fn rotation(&self, wanted: impl Fn(&Action) -> bool) -> Option<&Action> {
         self.actions
-            .iter_mut()
-            .filter(|action| action.kind == ActionKind::RotateLocalAdminPassword)
+            .iter()
+            .find(|action| action.kind == ActionKind::RotateLocalAdminPassword && wanted(action))
     }
 }
 

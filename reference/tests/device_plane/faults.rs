@@ -96,7 +96,7 @@ fn delivery_defects_show_in_the_first_atomic() {
 
 #[test]
 fn one_empty_answer_in_200_carries_a_write() {
-    let (mut world, mut device, _) = start(Fault::AssignAlterOneIn200);
+    let (mut world, mut device, _) = start(Fault::AssignAlter);
     let altered = (0..400)
         .filter(|_| !device.check_in(&mut world).is_empty())
         .count();

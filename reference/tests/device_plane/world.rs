@@ -12,8 +12,9 @@ use protocol::graph::policy::{ConfigurationPolicy, settings_from_leaves};
 use protocol::laps_csp::{Leaf, Value as LeafValue};
 use protocol::time::UtcMillis;
 use reference::{
-    CertificateAuthority, CertificateError, Config, Core, Fault, HttpRequest, HttpResponse,
-    IssueRequest, Plane, PushAnswer, RightsSet, Step, Urls, Variant, Variants,
+    CertificateAuthority, CertificateError, Config, Core, Fault, FaultChoice, FaultRow,
+    HttpRequest, HttpResponse, IssueRequest, Plane, PushAnswer, RightsSet, Step, Urls, Variant,
+    Variants, all_faults,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -83,7 +84,8 @@ impl World {
     }
 
     pub(crate) fn faulty(fault: Fault) -> Self {
-        Self::with(Some(fault), Variants::NONE)
+        let row = all_faults().find(|row| row.fault == fault);
+        Self::with(row, Variants::NONE)
     }
 
     /// With one legal variant.
@@ -91,7 +93,7 @@ impl World {
         Self::with(None, Variants::of(&[variant]).unwrap())
     }
 
-    fn with(fault: Option<Fault>, variants: Variants) -> Self {
+    fn with(fault: Option<&'static FaultRow>, variants: Variants) -> Self {
         let url = |plane: &str| format!("http://127.0.0.1:8080/{plane}");
         let config = Config {
             seed: 7,
@@ -107,7 +109,7 @@ impl World {
             rights_set: RightsSet::default(),
             poll: PollSchedule::DEFAULT,
             variants,
-            fault,
+            faults: fault.into_iter().map(FaultChoice::of_row).collect(),
         };
         let core = Core::new(config, Arc::new(Issuer));
         Self {

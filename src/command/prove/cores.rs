@@ -8,8 +8,10 @@ use harness::error::Error;
 use harness::fleet::mix::Mix;
 use harness::load::{LoadOptions, Progress};
 use harness::profile::Terms;
+use harness::prove::Counter;
 use harness::report::Report;
 use harness::run::{Controls, Origin, RunOptions};
+use reference::FaultChoice;
 use tokio::sync::watch;
 
 use crate::child::{CoreChild, CoreOptions};
@@ -17,96 +19,128 @@ use crate::serve::null::Null;
 
 /// The set whose rows the faults break.
 pub(super) const SET: RequirementSet = RequirementSet::Current2025;
-
-/// The load of those.
+/// The load of faults by rate.
 const LOAD_DEVICES: u32 = 300;
 const LOAD_DURATION: Duration = Duration::from_secs(3);
 /// What a run may take.
 const RUN_LIMIT: Duration = Duration::from_secs(120);
+/// Bearer token of pushes between a core and the run that judges it.
+const PUSH_TOKEN: &str = "muster-prove";
 
-/// A conformance run against a core of its own.
-pub(super) async fn judged(
-    seed: u64,
-    fault: Option<&'static str>,
-    null: Option<Null>,
-    selection: Selection,
-) -> Result<Report, Error> {
-    let push_token = "muster-prove".to_owned();
-    let (core, target) = CoreChild::start(&CoreOptions {
-        seed,
-        fault,
-        push_token: push_token.clone(),
-        virtual_clock: true,
-        null: null.map(Null::as_str),
-        variants: Vec::new(),
-    })
-    .await?;
-    let options = ConformOptions {
-        selection,
-        strict: false,
-        collateral: fault.is_some(),
-        device: false,
-        seed,
-        push_token,
-        origin: Origin::BuiltIn {
-            pid: core.pid(),
-            fault,
-        },
-        terms: Terms::built_in()?,
-    };
-    let (_cancel, cancelled) = watch::channel(false);
-    let run = Box::pin(conform::conform(target, options, cancelled));
-    let outcome = tokio::time::timeout(RUN_LIMIT, run).await;
-    core.stop().await;
-    outcome
-        .map(|outcome| outcome.report)
-        .map_err(|_elapsed| too_long())
+/// A core that is judged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Subject {
+    /// Seed of core and run.
+    pub(crate) seed: u64,
+    /// The faults that are switched on.
+    pub(crate) faults: Vec<FaultChoice>,
+    /// The null core in the place of the right one.
+    pub(crate) null: Option<Null>,
 }
 
-/// A run under load against a core of its own.
-pub(super) async fn loaded(seed: u64, fault: &'static str) -> Result<Report, Error> {
-    let push_token = "muster-prove".to_owned();
-    let (core, target) = CoreChild::start(&CoreOptions {
-        seed,
-        fault: Some(fault),
-        push_token: push_token.clone(),
-        virtual_clock: false,
-        null: None,
-        variants: Vec::new(),
-    })
-    .await?;
-    let options = RunOptions {
-        load: LoadOptions {
-            devices: LOAD_DEVICES,
-            offline_ppm: 300_000,
-            mix: Mix::DEFAULT,
-            duration: LOAD_DURATION,
-            per_1000_s: None,
+/// What a run gave.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// The report.
+    pub(crate) report: Report,
+    /// What the core says that its faults did; nothing when it did not say.
+    pub(crate) counters: Vec<Counter>,
+}
+
+impl Subject {
+    /// The right core.
+    pub(crate) fn right(seed: u64) -> Self {
+        Self {
             seed,
-            salt: 0,
-            shards: None,
-            key_pool: None,
-        },
-        push_token,
-        origin: Origin::BuiltIn {
+            ..Self::default()
+        }
+    }
+
+    fn options(&self, virtual_clock: bool) -> CoreOptions {
+        CoreOptions {
+            seed: self.seed,
+            faults: self.faults.clone(),
+            push_token: PUSH_TOKEN.to_owned(),
+            virtual_clock,
+            null: self.null.map(Null::as_str),
+            variants: Vec::new(),
+        }
+    }
+
+    fn terms(&self) -> Result<Terms, Error> {
+        if self.faults.is_empty() && self.null.is_none() {
+            Terms::built_in()
+        } else {
+            Terms::faulty()
+        }
+    }
+
+    fn origin(&self, core: &CoreChild) -> Origin {
+        let faults = self.faults.iter().map(ToString::to_string);
+        let null = self.null.map(|null| null.as_str().to_owned());
+        let wrong: Vec<String> = faults.chain(null).collect();
+        Origin::BuiltIn {
             pid: core.pid(),
-            fault: Some(fault),
-        },
-        terms: Terms::built_in()?,
-    };
-    let (_cancel, cancel) = watch::channel(false);
-    let controls = Controls {
-        progress: Progress::default(),
-        cancel,
-    };
-    let run = Box::pin(harness::run::run(target, options, controls));
-    let outcome = tokio::time::timeout(RUN_LIMIT, run).await;
-    core.stop().await;
-    outcome
-        .map(|outcome| outcome.report)
-        .map_err(|_elapsed| too_long())
+            fault: (!wrong.is_empty()).then(|| wrong.join(", ")),
+        }
+    }
+
+    /// A conformance run.
+    pub(crate) async fn judged(&self, selection: Selection) -> Result<Judged, Error> {
+        let (core, target) = CoreChild::start(&self.options(true)).await?;
+        let options = ConformOptions {
+            selection,
+            strict: false,
+            collateral: !self.faults.is_empty(),
+            device: false,
+            seed: self.seed,
+            push_token: PUSH_TOKEN.to_owned(),
+            origin: self.origin(&core),
+            terms: self.terms()?,
+        };
+        let (_cancel, cancelled) = watch::channel(false);
+        let run = Box::pin(conform::conform(target, options, cancelled));
+        ended(core, tokio::time::timeout(RUN_LIMIT, run).await).await
+    }
+
+    /// A run under load.
+    pub(crate) async fn loaded(&self) -> Result<Judged, Error> {
+        let (core, target) = CoreChild::start(&self.options(false)).await?;
+        let options = RunOptions {
+            load: LoadOptions {
+                devices: LOAD_DEVICES,
+                offline_ppm: 300_000,
+                mix: Mix::DEFAULT,
+                duration: LOAD_DURATION,
+                per_1000_s: None,
+                seed: self.seed,
+                salt: 0,
+                shards: None,
+                key_pool: None,
+            },
+            push_token: PUSH_TOKEN.to_owned(),
+            origin: self.origin(&core),
+            terms: self.terms()?,
+        };
+        let (_cancel, cancel) = watch::channel(false);
+        let controls = Controls {
+            progress: Progress::default(),
+            cancel,
+        };
+        let run = Box::pin(harness::run::run(target, options, controls));
+        ended(core, tokio::time::timeout(RUN_LIMIT, run).await).await
+    }
 }
 
-fn too_long() -> Error {
-    Error::SetUp(format!("not over after {} s", RUN_LIMIT.as_secs()))
+async fn ended(
+    core: CoreChild,
+    outcome: Result<harness::run::Outcome, tokio::time::error::Elapsed>,
+) -> Result<Judged, Error> {
+    let counters = core.stop().await.unwrap_or_default();
+    let outcome = outcome
+        .map_err(|_elapsed| Error::SetUp(format!("not over after {} s", RUN_LIMIT.as_secs())))?;
+    Ok(Judged {
+        report: outcome.report,
+        counters,
+    })
 }

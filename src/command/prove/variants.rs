@@ -122,7 +122,7 @@ async fn run(seed: u64, on: &[&'static str]) -> Result<Report, Error> {
     };
     let (_cancel, cancelled) = watch::channel(false);
     let outcome = in_time(Box::pin(conform::conform(target, options, cancelled))).await;
-    core.stop().await;
+    let _counters = core.stop().await;
     Ok(outcome?.report)
 }
 

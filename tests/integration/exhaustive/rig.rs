@@ -14,7 +14,7 @@ use protocol::laps_csp;
 use protocol::syncml::{Command as SyncCommand, Data, Limits, decode};
 use protocol::time::UtcMillis;
 use reference::{
-    CertificateAuthority, CertificateError, Config, Core, Fault, HttpRequest, HttpResponse,
+    CertificateAuthority, CertificateError, Config, Core, FaultChoice, HttpRequest, HttpResponse,
     IssueRequest, Plane, PushAnswer, RightsSet, Step, Urls, Variants,
 };
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ struct Scene {
 
 impl Rig {
     /// An enrolled device after its first session, and a tenant in which nothing is assigned.
-    pub(super) fn new(fault: Option<Fault>, manner: Manner) -> Self {
+    pub(super) fn new(fault: Option<FaultChoice>, manner: Manner) -> Self {
         let core = Core::new(config(fault), Arc::new(PlainAuthority));
         let mut spec = DeviceSpec::derive(1, 1, "EXH", JoinType::EntraJoined, OsBuild::W11_24H2);
         spec.device_name = "EXH-1".to_owned();
@@ -473,7 +473,7 @@ fn policy_body(place: usize, setting: Setting) -> String {
     .to_string()
 }
 
-fn config(fault: Option<Fault>) -> Config {
+fn config(fault: Option<FaultChoice>) -> Config {
     Config {
         seed: 1,
         urls: Urls {
@@ -500,7 +500,7 @@ fn config(fault: Option<Fault>) -> Config {
                 interval_min: 480,
             },
         },
-        fault,
+        faults: fault.into_iter().collect(),
         variants: Variants::NONE,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use protocol::time::{UtcMillis, UtcTicks};
-use reference::Fault;
+use reference::FaultChoice;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ pub(super) enum Breadth {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Walk {
     /// The defect that the core has.
-    pub(super) fault: Option<Fault>,
+    pub(super) fault: Option<FaultChoice>,
     pub(super) manner: Manner,
     pub(super) breadth: Breadth,
     /// The length of the sequences.
@@ -129,7 +129,7 @@ impl Walk {
 
 /// Goes through one sequence.
 pub(super) fn replay(
-    fault: Option<Fault>,
+    fault: Option<FaultChoice>,
     manner: Manner,
     sequence: &Sequence,
 ) -> Result<(), Box<Violation>> {

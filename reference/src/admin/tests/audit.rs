@@ -31,8 +31,8 @@ fn each_audit_defect_loses_or_doubles_what_its_sentence_says() {
         (Fault::AudNoneOnSuccess, 200),
         (Fault::AudNoneOnOffline, 200),
         (Fault::AudNoneOnUnbacked, 200),
-        (Fault::AudLostOneIn100, 297),
-        (Fault::AudDuplicateOneIn100, 303),
+        (Fault::AudLost, 297),
+        (Fault::AudDuplicate, 303),
         (Fault::AudPhantom, 300),
     ] {
         assert_eq!(events_of_300(Bench::faulty(fault)), events, "{fault:?}");

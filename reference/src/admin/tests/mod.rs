@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::reply::JSON;
 use crate::authority::{CertificateAuthority, CertificateError, IssueRequest};
 use crate::core::{Config, Core, HttpRequest, HttpResponse, Plane, RightsSet, Step, Urls};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultChoice, all_faults};
 use crate::presence::PushAnswer;
 use crate::state::{ManagedDevice, StoredCredential};
 use crate::variant::Variants;
@@ -97,7 +97,11 @@ impl Bench {
             virtual_clock: true,
             rights_set,
             poll: PollSchedule::DEFAULT,
-            fault,
+            faults: all_faults()
+                .find(|row| Some(row.fault) == fault)
+                .into_iter()
+                .map(FaultChoice::of_row)
+                .collect(),
             variants: Variants::NONE,
         };
         let core = Core::new(config, Arc::new(Issuer));
