@@ -117,14 +117,15 @@ impl Terms {
         })
     }
 
-    /// The terms of the built-in core with a deliberate fault that is known.
+    /// The terms of the built-in core with a deliberate fault that is known. Nothing is declared: a
+    /// fault of one device is to be seen by the others, and not by what this core declares.
     ///
     /// # Errors
     /// Those of [`Terms::built_in`].
     pub fn faulty() -> Result<Self, Error> {
         Ok(Self {
             least: Patience::LEAST_FAULTY,
-            ..Self::built_in()?
+            ..Self::variant()?
         })
     }
 

@@ -289,18 +289,17 @@ impl FaultRow {
         }
     }
 
-    /// True when the suite has to be repaired for it: a fault of a MUST that was not killed.
+    /// True when the suite has to be repaired for it.
     #[must_use]
-    pub fn is_defect(&self) -> bool {
-        let caught = match self.outcome {
-            FaultOutcome::Killed | FaultOutcome::Equivalent => true,
+    pub const fn is_defect(&self) -> bool {
+        match self.outcome {
+            FaultOutcome::Killed | FaultOutcome::Equivalent => false,
             FaultOutcome::KilledElsewhere
             | FaultOutcome::ByNoise
             | FaultOutcome::Survived
             | FaultOutcome::NotReached
-            | FaultOutcome::Broken => false,
-        };
-        self.level == Level::Must && !caught
+            | FaultOutcome::Broken => true,
+        }
     }
 }
 

@@ -261,7 +261,7 @@ mod tests {
             planned: 1,
         };
         assert_eq!(matrix.score, expected);
-        assert_eq!(matrix.defects().len(), 1, "{:?}", matrix.defects());
+        assert_eq!(matrix.defects().len(), 2, "{:?}", matrix.defects());
     }
 
     #[test]
