@@ -157,6 +157,9 @@ pub enum Fault {
     ProtoLostStatusStrands,
     CspAgeUnchecked,
     CspAgeNarrow,
+    AudPasswordInEvent,
+    AudPasswordInError,
+    AudPasswordInAction,
 }
 
 /// A row of the fault library.
@@ -224,7 +227,6 @@ pub const PLANNED_FAULTS: &[PlannedFault] = &[
     planned("M-AUD-lost-at-restart", "REQ-AUDIT-004", NO_RESTART),
     planned("M-BAK-ack-before-durable", "REQ-SCHEDULE-002", NO_RESTART),
     planned("M-RBAC-revoked-still-works", "REQ-RBAC-003", "the control plane can give rights and not take them away"),
-    planned("M-AUD-password-in-text", "REQ-AUDIT-010", "the requirement has no check yet"),
     planned("M-AUD-out-of-order", "REQ-AUDIT-009", "no check looks at the order of events"),
     planned("M-AUD-duplicate-on-retry", "REQ-AUDIT-004", "the harness never sends a call twice"),
     planned("M-BAK-older-overwrites-newer", "REQ-BACKUP-004", "no scenario uploads an older password after a newer one"),

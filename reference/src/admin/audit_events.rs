@@ -7,10 +7,10 @@ use protocol::graph::audit::{
 use protocol::time::{UtcMillis, UtcTicks};
 use serde::Serialize;
 
-use super::Call;
 use super::paging::Paging;
 use super::query::{Direction, EventFilter};
 use super::reply::{Answer, Refusal};
+use super::{Call, leak};
 use crate::audit::{
     ActivityResult, DirectoryActivity, DirectoryEvent, IntuneEvent, Log, LogName, Timed, event_id,
 };
@@ -36,7 +36,9 @@ pub(super) fn directory(core: &Core, call: &Call<'_>) -> Answer {
     let log = &core.audit.directory;
     let activity = |event: &DirectoryEvent| event.activity.as_str();
     let render = |place, event: &DirectoryEvent| {
+        let entra = event.entra_id;
         let mut event = directory_event(&core.actors, place, event);
+        leak::in_event(core, entra, &mut event);
         event.activity_date_time = shown_time(core, event.activity_date_time);
         event
     };

@@ -8,11 +8,11 @@ use protocol::graph::report::{
     ConfigurationState, ConflictSummary, DeviceStatus, PolicyReference, PolicyState, SettingState,
 };
 
-use super::Call;
 use super::paging::Paging;
 use super::query::equality;
 use super::reply::{Answer, Refusal, Reply};
 use super::route::PathId;
+use super::{Call, leak};
 use crate::audit::{ActivityResult, IntuneActivity};
 use crate::core::Core;
 use crate::fault::Fault;
@@ -49,7 +49,7 @@ pub(super) fn list(core: &Core, call: &Call<'_>) -> Answer {
 pub(super) fn read(core: &Core, call: &Call<'_>, id: PathId) -> Answer {
     call.query.allow_only(&[])?;
     let device = find(core, call, id)?;
-    let mut view = view(device);
+    let mut view = leak::in_action(core, view(device));
     let several = view.device_action_results.len() > 1;
     if several && core.faults.on_device(Fault::RotKeepsOnlyLastAction, device) {
         view.device_action_results.truncate(1);

@@ -21,6 +21,7 @@ mod credentials;
 mod defect;
 mod devices;
 mod directory;
+mod leak;
 mod paging;
 mod policies;
 mod query;
@@ -219,6 +220,7 @@ fn serve(core: &mut Core, now: UtcMillis, inbound: &Inbound<'_>) -> Outcome {
         defect::note_refusal(core, &call, route);
         variant::note_refusal(core, &call, route);
     }
+    let permitted = permitted.map_err(|refusal| leak::in_error(core, route, refusal));
     if let Err(refusal) = permitted.and_then(|()| admit(inbound, method)) {
         return Outcome::Answered(Err(refusal));
     }

@@ -85,4 +85,7 @@ pub const CONFORM_FAULTS: &[FaultRow] = &[
     row!(ProtoLostStatusStrands, "M-PROTO-lost-status-strands", "REQ-PROTO-007", ["no-end-after-lost-status"], "never asks again for a rotation whose Status was lost"),
     row!(CspAgeUnchecked, "M-CSP-age-unchecked", "REQ-CSP-PasswordAgeDays-001", ["age-out-of-range-sent"], "takes and sends any age in days"),
     row!(CspAgeNarrow, "M-CSP-age-narrow", "REQ-CSP-PasswordAgeDays-001", ["age-in-range-not-sent"], "refuses an age of 365 days"),
+    row!(AudPasswordInEvent, "M-AUD-password-in-event", "REQ-AUDIT-010", ["password-found"], "tells the password in the events of the directory, as base64"),
+    row!(AudPasswordInError, "M-AUD-password-in-error", "REQ-AUDIT-010", ["password-found"], "tells the password in clear to an actor that may not read it, in the refusal"),
+    row!(AudPasswordInAction, "M-AUD-password-in-action", "REQ-AUDIT-010", ["password-found"], "tells the password in the detail of an action, as base64 of UTF-16LE"),
 ];
