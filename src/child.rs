@@ -3,12 +3,15 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use std::io::Write as _;
+
 use harness::error::Error;
+use harness::leak::TargetLog;
 use harness::prove::{Counter, LastLine};
 use harness::target::Target;
 use reference::FaultChoice;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 /// How long the child may take to print its line.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -23,6 +26,7 @@ pub(crate) struct CoreChild {
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
     pid: u32,
+    log: TargetLog,
 }
 
 /// What the child is started with.
@@ -58,6 +62,7 @@ impl CoreChild {
             .arg(&options.push_token)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true);
         // A terminal sends Ctrl-C to the whole group; the core must outlive it until the report
         // is written.
@@ -78,11 +83,16 @@ impl CoreChild {
         let mut child = command
             .spawn()
             .map_err(|error| failed(&format!("cannot be started: {error}")))?;
-        let (Some(stdin), Some(stdout), Some(pid)) =
-            (child.stdin.take(), child.stdout.take(), child.id())
-        else {
+        let (Some(stdin), Some(stdout), Some(stderr), Some(pid)) = (
+            child.stdin.take(),
+            child.stdout.take(),
+            child.stderr.take(),
+            child.id(),
+        ) else {
             return Err(failed("has no standard streams"));
         };
+        let log = TargetLog::default();
+        tokio::spawn(follow(stderr, log.clone()));
         let mut line = String::new();
         let mut stdout = BufReader::new(stdout);
         match tokio::time::timeout(START_LIMIT, stdout.read_line(&mut line)).await {
@@ -97,6 +107,7 @@ impl CoreChild {
             stdin,
             stdout,
             pid,
+            log,
         };
         Ok((core, target))
     }
@@ -104,6 +115,11 @@ impl CoreChild {
     /// The process.
     pub(crate) const fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// What it has written to its standard error, and will.
+    pub(crate) fn log(&self) -> TargetLog {
+        self.log.clone()
     }
 
     /// Ends the child and waits for it: standard input closes, and it says what its faults did.
@@ -114,6 +130,7 @@ impl CoreChild {
             stdin,
             mut stdout,
             pid: _,
+            log: _,
         } = self;
         drop(stdin);
         let mut line = String::new();
@@ -126,5 +143,20 @@ impl CoreChild {
             tracing::debug!(%error, "the core had ended already");
         }
         said.map(|line| line.faults)
+    }
+}
+
+/// Keeps what the child writes to its standard error and passes it on to ours.
+async fn follow(mut stderr: ChildStderr, log: TargetLog) {
+    let mut buffer = [0; 8 * 1024];
+    while let Ok(bytes) = stderr.read(&mut buffer).await {
+        if bytes == 0 {
+            return;
+        }
+        log.add(&buffer[..bytes]);
+        let mut ours = std::io::stderr().lock();
+        if ours.write_all(&buffer[..bytes]).is_err() {
+            tracing::debug!("standard error is closed");
+        }
     }
 }

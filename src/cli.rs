@@ -32,6 +32,8 @@ pub(crate) enum Command {
     /// Prove that the suite catches every deliberate defect of the built-in core, and raises nothing
     /// against its legal variants.
     Prove(ProveArgs),
+    /// Print the text of a report again, after checking that the file is whole and unchanged.
+    Show(ShowArgs),
     /// Run the built-in reference management core alone.
     Serve(ServeArgs),
     /// List the requirements that are judged, with their checks.
@@ -90,7 +92,7 @@ pub(crate) struct RunArgs {
     /// code 3.
     #[arg(long, value_name = "FILE")]
     pub expectations: Option<PathBuf>,
-    /// Write report.json, junit.xml and the evidence of violations into this folder.
+    /// Write report.json, results.jsonl, junit.xml and the evidence of violations into this folder.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
     /// Keys made beforehand that the load fleet shares, 0 for a key a device [default: 0 up to
@@ -134,7 +136,7 @@ pub(crate) struct ConformArgs {
     /// code 3.
     #[arg(long, value_name = "FILE")]
     pub expectations: Option<PathBuf>,
-    /// Write report.json, junit.xml and the evidence of violations into this folder.
+    /// Write report.json, results.jsonl, junit.xml and the evidence of violations into this folder.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
     /// List the rows and whether they can be judged, and end.
@@ -231,6 +233,17 @@ pub(crate) struct ExplainArgs {
     /// For example REQ-ROTATE-003.
     #[arg(value_name = "REQUIREMENT")]
     pub requirement: String,
+}
+
+/// Options of `muster show`.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// report.json, results.jsonl, or a folder with one of them.
+    #[arg(value_name = "FILE|DIR")]
+    pub path: PathBuf,
+    /// Show what there is of results whose run was killed; marked as incomplete, exit code 2.
+    #[arg(long)]
+    pub incomplete: bool,
 }
 
 /// Options of `muster serve`.

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Conform(arguments) => command::conform::conform(arguments),
         Command::Explain(arguments) => command::explain::explain(&arguments),
         Command::Prove(arguments) => command::prove::prove(&arguments),
+        Command::Show(arguments) => command::show::show(&arguments),
         Command::Serve(arguments) => command::serve::serve(arguments),
         Command::Requirements => command::list::requirements(),
         Command::Properties => command::properties::properties(),

@@ -12,8 +12,6 @@ mod play;
 mod scope;
 mod summary;
 
-use tokio::sync::watch;
-
 pub use scope::{RowState, Selection, matches_pattern, state_of};
 pub use summary::{CanaryRow, DeviceRow, NotTested, ScenarioRow, Summary};
 
@@ -21,7 +19,7 @@ use crate::catalogue::Catalogue;
 use crate::dev::{self, DevRow};
 use crate::error::Error;
 use crate::fleet::mix::Mix;
-use crate::load::{LoadOptions, Progress};
+use crate::load::LoadOptions;
 use crate::profile::Terms;
 use crate::run::{self, Controls, Ground, Origin, Outcome, RunOptions};
 use crate::target::Target;
@@ -52,21 +50,18 @@ pub struct ConformOptions {
 pub async fn conform(
     target: Target,
     options: ConformOptions,
-    cancel: watch::Receiver<bool>,
+    controls: impl Into<Controls>,
 ) -> Outcome {
     let seed = options.seed;
     let catalogue = match Catalogue::builtin() {
         Ok(catalogue) => catalogue,
         Err(error) => return run::nothing(seed, error),
     };
-    let controls = Controls {
-        progress: Progress::default(),
-        cancel,
-    };
-    let ground = match Ground::lay(target, run_options(&options), controls).await {
+    let ground = match Ground::lay(target, run_options(&options), controls.into()).await {
         Ok(ground) => ground,
         Err(error) => return run::nothing(seed, error),
     };
+    ground.record_start();
     let (played, device) = tokio::join!(
         Box::pin(play::play(&ground, &catalogue, &options)),
         Box::pin(device(&catalogue, &options)),

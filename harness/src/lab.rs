@@ -23,11 +23,10 @@ pub use trouble::Trouble;
 
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::fleet::wire;
 use crate::http::Pools;
 use crate::push::{Presence, PushEndpoint};
 use crate::target::Target;
-use crate::transcript::Transcript;
+use crate::transcript::{IdKind, Transcript};
 
 /// The first index of a lab device: load devices are numbered from 0, far below.
 pub const LAB_FIRST_INDEX: u64 = 1 << 40;
@@ -130,7 +129,11 @@ impl Lab {
         let mut spec = self.next_spec(join, os);
         change(&mut spec);
         let body = registration(&spec);
-        let credential = wire::register(self.pools(), self.target(), &body).await?;
+        let credential = self.register(&body).await?;
+        if let Some(entra) = spec.entra_device_id {
+            self.transcript()
+                .note_device(&spec.device_name, IdKind::Entra, entra.to_string());
+        }
         let slot = self.shared.parts.push.register(
             spec.index,
             &spec.device_name,

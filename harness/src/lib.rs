@@ -32,6 +32,7 @@ pub mod fleet;
 pub mod http;
 pub mod keys;
 pub mod lab;
+pub mod leak;
 pub mod ledger;
 pub mod limits;
 pub mod load;

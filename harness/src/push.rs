@@ -438,7 +438,7 @@ fn notify(
     if connected {
         shared.connected.fetch_add(1, Ordering::SeqCst);
     }
-    channel.answering(shared, seen, (connected, status));
+    channel.answering(shared, seen, connected, (status, word));
     let waker = connected.then(|| Waker { channel });
     let mut response = Response::new(Told { waker });
     *response.status_mut() = status;
@@ -461,7 +461,7 @@ fn notify(
 
 fn refuse(shared: &Shared, seen: &Incomings<'_>, status: StatusCode) -> Response<Told> {
     if shared.refused.fetch_add(1, Ordering::SeqCst) < REFUSED_RECORDED_MAX {
-        let exchange = seen.exchange(shared, "push", "unknown", status);
+        let exchange = seen.exchange(shared, "push", "unknown", (status, "refused"));
         let id = shared.transcript.record(exchange);
         let mut refused = shared
             .refused_seen
@@ -480,7 +480,7 @@ impl Incomings<'_> {
         shared: &Shared,
         scope: &'static str,
         party: &str,
-        status: StatusCode,
+        (status, word): (StatusCode, &str),
     ) -> Exchange {
         Exchange {
             plane: Plane::Push,
@@ -493,7 +493,7 @@ impl Incomings<'_> {
             received_at: Some(shared.clock.now()),
             request: self.body.to_vec(),
             status: Some(status.as_u16()),
-            response: Vec::new(),
+            response: word.as_bytes().to_vec(),
             failure: None,
         }
     }
@@ -512,12 +512,13 @@ impl Channel {
         &self,
         shared: &Shared,
         seen: &Incomings<'_>,
-        (connected, status): (bool, StatusCode),
+        connected: bool,
+        answer: (StatusCode, &str),
     ) {
         match self {
             Self::Cohort(slot) => {
                 slot.pushes.fetch_add(1, Ordering::SeqCst);
-                let exchange = seen.exchange(shared, slot.scope, &slot.name, status);
+                let exchange = seen.exchange(shared, slot.scope, &slot.name, answer);
                 let push = PushSeen {
                     at: seen.at,
                     answered_connected: connected,

@@ -3,8 +3,12 @@
 
 pub(crate) mod audit;
 mod conclude;
+mod outcome;
+mod record;
+mod secrets;
 
-pub(crate) use conclude::{broken, expected, nothing, redactor};
+pub(crate) use conclude::{broken, expected, nothing};
+pub use outcome::Outcome;
 
 use std::sync::Arc;
 
@@ -18,13 +22,13 @@ use crate::error::Error;
 use crate::exit::{Cause, ExitCode};
 use crate::http::{Authority, Connection, Failure, Request, path_of};
 use crate::lab::{Lab, LabParts};
+use crate::leak::TargetLog;
 use crate::ledger::Ledger;
 use crate::limits::HTTP_EXCHANGE;
 use crate::load::{Load, LoadOptions, LoadOutcome, LoadParts, LoadPlan, Progress};
 use crate::profile::Terms;
 use crate::push::PushEndpoint;
-use crate::report::Report;
-use crate::report::evidence::EvidenceFile;
+use crate::report::results::Results;
 use crate::scenario::{self, ScenarioContext, ScenarioOutcome};
 use crate::target::Target;
 use crate::transcript::Transcript;
@@ -57,24 +61,42 @@ pub enum Origin {
     External,
 }
 
-/// How a run is watched and ended from the outside.
+impl Origin {
+    /// The arguments that name this target again.
+    pub(crate) fn arguments(&self) -> String {
+        match self {
+            Self::BuiltIn { fault: None, .. } => String::new(),
+            Self::BuiltIn {
+                fault: Some(fault), ..
+            } => format!(" --fault {fault}"),
+            Self::External => " --target-json FILE".to_owned(),
+        }
+    }
+}
+
+/// How a run is watched and ended from the outside, and what it writes meanwhile.
 #[derive(Clone, Debug)]
 pub struct Controls {
     /// How far it is.
     pub progress: Progress,
     /// True ends the run early.
     pub cancel: watch::Receiver<bool>,
+    /// Takes what is found while the run goes on. Where nobody keeps it, no evidence is made.
+    pub results: Results,
+    /// What the target writes to its log, if it was started for this run.
+    pub log: TargetLog,
 }
 
-/// What a run yields, whatever happened.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The report, concluded with the causes.
-    pub report: Report,
-    /// The proof of the violations.
-    pub evidence: Vec<EvidenceFile>,
-    /// Every cause for an exit code other than 0, for whoever adds one.
-    pub causes: Vec<Cause>,
+impl From<watch::Receiver<bool>> for Controls {
+    /// Only ended from the outside; nothing is kept.
+    fn from(cancel: watch::Receiver<bool>) -> Self {
+        Self {
+            progress: Progress::default(),
+            cancel,
+            results: Results::nowhere(),
+            log: TargetLog::default(),
+        }
+    }
 }
 
 /// Everything that the parts of a run share.
@@ -90,6 +112,8 @@ pub(crate) struct Ground {
     push: PushEndpoint,
     plan: Arc<LoadPlan>,
     pub(crate) controls: Controls,
+    /// Of the digests that stand for secrets in everything that is written.
+    salt: [u8; 16],
 }
 
 /// What happened, as far as it came.
@@ -128,6 +152,7 @@ pub async fn run(target: Target, options: RunOptions, controls: Controls) -> Out
         Ok(ground) => ground,
         Err(error) => return nothing(seed, error),
     };
+    ground.record_start();
     let happened = ground.happen().await;
     conclude::conclude(&ground, &catalogue, happened).await
 }
@@ -173,6 +198,7 @@ impl Ground {
             lab,
             push,
             controls,
+            salt: secrets::salt()?,
         })
     }
 
@@ -190,6 +216,7 @@ impl Ground {
             happened.cut(&error);
             return happened;
         }
+        self.record_phase("set-up");
         let scenarios = ScenarioContext {
             lab: self.lab.clone(),
             admin: self.admin.clone(),
@@ -205,7 +232,11 @@ impl Ground {
             }
         });
         happened.load = load;
+        for outcome in &outcomes {
+            self.record_scenario(outcome, 0.0);
+        }
         happened.scenarios = outcomes;
+        self.record_phase("load");
         happened.judge_completeness(&self.controls);
         happened
     }

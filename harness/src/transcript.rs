@@ -5,6 +5,7 @@
 
 mod passwords;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::directory::{CredentialUpload, password_from_base64};
@@ -18,7 +19,7 @@ pub use passwords::LoadPasswords;
 pub struct ExchangeId(pub u64);
 
 /// Which of the target's planes (or ours) an exchange went over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Plane {
     /// Enrolment (MS-MDE2).
@@ -33,6 +34,47 @@ pub enum Plane {
     Control,
     /// A push that the target sent to our endpoint.
     Push,
+}
+
+/// Which of its ids names a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IdKind {
+    /// The Entra device id, which credentials carry.
+    Entra,
+    /// The id of the managed device.
+    Managed,
+    /// The id of the directory object, which groups refer to.
+    Object,
+}
+
+/// The ids of one device.
+pub type DeviceIds = BTreeMap<String, IdKind>;
+
+impl IdKind {
+    /// The word in evidence, fit for the name of a variable.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Entra => "ENTRA",
+            Self::Managed => "MANAGED",
+            Self::Object => "OBJECT",
+        }
+    }
+}
+
+impl Plane {
+    /// The word in evidence.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enroll => "enroll",
+            Self::Manage => "manage",
+            Self::Directory => "directory",
+            Self::Admin => "admin",
+            Self::Control => "control",
+            Self::Push => "push",
+        }
+    }
 }
 
 /// One request and its answer.
@@ -58,7 +100,7 @@ pub struct Exchange {
     pub request: Vec<u8>,
     /// The status, `None` when no answer came.
     pub status: Option<u16>,
-    /// The body received. Secrets may be in it.
+    /// The body received; of a push, what we said of the device. Secrets may be in it.
     pub response: Vec<u8>,
     /// The transport's complaint when no answer came.
     pub failure: Option<String>,
@@ -76,6 +118,9 @@ impl std::fmt::Debug for Exchange {
     }
 }
 
+/// Stands for any device of a load fleet.
+const LOAD_FLEET: &str = "a load device";
+
 /// All recorded exchanges of a run; clones share the store.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
@@ -84,6 +129,8 @@ pub struct Transcript {
     uploads: Arc<Mutex<Vec<Box<[u8]>>>>,
     /// The passwords of load fleets, which need not be kept to be known.
     fleets: Arc<Mutex<Vec<Arc<LoadPasswords>>>>,
+    /// The ids under which admin calls name a device, by the device's name.
+    devices: Arc<Mutex<BTreeMap<String, DeviceIds>>>,
 }
 
 impl Transcript {
@@ -110,15 +157,27 @@ impl Transcript {
     /// Every password that a device uploaded, as far as the bodies can be read.
     #[must_use]
     pub fn passwords(&self) -> Vec<String> {
+        let uploaded = self.uploaded().into_iter();
+        uploaded.map(|(_, password)| password).collect()
+    }
+
+    /// Every password that a device uploaded, behind the name that the upload gives the device;
+    /// those of load fleets, which are known without their uploads, behind [`LOAD_FLEET`].
+    #[must_use]
+    pub fn uploaded(&self) -> Vec<(String, String)> {
         let fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner);
         let derived = fleets.iter().flat_map(|fleet| fleet.all());
+        let derived = derived.map(|password| (LOAD_FLEET.to_owned(), password));
         let kept = self.requests(Plane::Directory);
         let noted = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter()
             .map(Vec::as_slice)
             .chain(noted.iter().map(|body| &body[..]))
             .filter_map(|body| serde_json::from_slice::<CredentialUpload>(body).ok())
-            .filter_map(|upload| password_from_base64(upload.password_base64.expose()))
+            .filter_map(|upload| {
+                let password = password_from_base64(upload.password_base64.expose())?;
+                Some((upload.device_name, password))
+            })
             .chain(derived)
             .collect()
     }
@@ -173,6 +232,40 @@ impl Transcript {
             .filter(|(_, exchange)| exchange.plane == plane)
             .map(|(id, _)| ExchangeId(id))
             .collect()
+    }
+
+    /// Remembers that admin calls name the device `name` by `id`.
+    pub fn note_device(&self, name: &str, kind: IdKind, id: String) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        devices.entry(name.to_owned()).or_default().insert(id, kind);
+    }
+
+    /// Remembers the id of the directory object of the device with this Entra device id, if one is
+    /// known.
+    pub fn note_object(&self, entra: &str, object: String) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = devices.values_mut().find(|ids| ids.contains_key(entra));
+        if let Some(ids) = named {
+            ids.insert(object, IdKind::Object);
+        }
+    }
+
+    /// The ids of each device, by its name.
+    #[must_use]
+    pub fn devices(&self) -> BTreeMap<String, DeviceIds> {
+        let devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        devices.clone()
+    }
+
+    /// Shows every kept exchange to `visit`, in order.
+    pub fn for_each(&self, mut visit: impl FnMut(ExchangeId, &Exchange)) {
+        let exchanges = self
+            .exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (id, exchange) in (0..).zip(exchanges.iter()) {
+            visit(ExchangeId(id), exchange);
+        }
     }
 
     /// The exchange with this id, if it was kept.

@@ -7,11 +7,10 @@ use harness::conform::{self, CanaryRow, ConformOptions, RowState, Selection};
 use harness::error::Error;
 use harness::profile::Terms;
 use harness::report::folder::ReportFolder;
-use harness::run::{Origin, Outcome};
+use harness::run::{Controls, Origin, Outcome};
 use reference::{Variant, Variants};
-use tokio::sync::watch;
 
-use super::run::{nothing, publish, target_of_file, under_signals};
+use super::run::{controls, nothing, publish, target_of_file, under_signals};
 use super::terms::{self, TermsFrom};
 use super::{SET_UP, complain, prove, runtime, say};
 use crate::child::{CoreChild, CoreOptions};
@@ -48,7 +47,8 @@ pub(crate) fn conform(arguments: ConformArgs) -> ExitCode {
     let seed = arguments.seed;
     let outcome = runtime
         .block_on(under_signals(|cancel| {
-            carry(arguments, (selection, terms), cancel)
+            let controls = controls(cancel, folder.as_ref());
+            carry(arguments, (selection, terms), controls)
         }))
         .unwrap_or_else(|error| nothing(seed, error));
     runtime.shutdown_background();
@@ -79,7 +79,7 @@ fn selection(arguments: &ConformArgs, terms: &Terms) -> Result<Selection, Error>
 async fn carry(
     arguments: ConformArgs,
     (selection, terms): (Selection, Terms),
-    cancel: watch::Receiver<bool>,
+    mut controls: Controls,
 ) -> Result<Outcome, Error> {
     let (core, target) = match &arguments.target_json {
         Some(path) => (None, target_of_file(path)?),
@@ -112,7 +112,11 @@ async fn carry(
         origin,
         terms,
     };
-    let mut outcome = conform::conform(target, options, cancel.clone()).await;
+    if let Some(core) = &core {
+        controls.log = core.log();
+    }
+    let cancel = controls.cancel.clone();
+    let mut outcome = conform::conform(target, options, controls).await;
     if let Some(core) = core {
         let _counters = core.stop().await;
     }

@@ -9,6 +9,7 @@ pub(crate) mod properties;
 pub(crate) mod prove;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod show;
 mod terms;
 
 use std::process::ExitCode;

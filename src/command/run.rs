@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::future::Future;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use harness::error::Error;
 use harness::exit::{self, Cause};
 use harness::fleet::mix::PPM_ONE;
-use harness::load::{LoadOptions, Progress};
+use harness::load::LoadOptions;
 use harness::profile::Terms;
 use harness::report::folder::ReportFolder;
 use harness::report::text::{self, Style};
@@ -20,7 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::terms::TermsFrom;
-use super::{SET_UP, complain, progress, runtime};
+use super::{SET_UP, complain, progress, runtime, say};
 use crate::child::{CoreChild, CoreOptions};
 use crate::cli::RunArgs;
 
@@ -54,7 +53,10 @@ pub(crate) fn run(arguments: RunArgs) -> ExitCode {
     };
     let seed = arguments.seed;
     let outcome = runtime
-        .block_on(under_signals(|cancel| carry(arguments, terms, cancel)))
+        .block_on(under_signals(|cancel| {
+            let controls = controls(cancel, folder.as_ref());
+            carry(arguments, terms, controls)
+        }))
         .unwrap_or_else(|error| nothing(seed, error));
     // Whatever still waits on a socket is of no interest any more.
     runtime.shutdown_background();
@@ -92,6 +94,15 @@ where
     Ok(outcome)
 }
 
+/// What goes along with the work: results go into the report folder, if there is one.
+pub(super) fn controls(cancel: watch::Receiver<bool>, folder: Option<&ReportFolder>) -> Controls {
+    let mut controls = Controls::from(cancel);
+    if let Some(folder) = folder {
+        controls.results = folder.results();
+    }
+    controls
+}
+
 /// The target that a file describes.
 pub(super) fn target_of_file(path: &Path) -> Result<Target, Error> {
     let line = fs::read_to_string(path)
@@ -100,11 +111,7 @@ pub(super) fn target_of_file(path: &Path) -> Result<Target, Error> {
 }
 
 /// The run itself, with its core where it needs one.
-async fn carry(
-    arguments: RunArgs,
-    terms: Terms,
-    cancel: watch::Receiver<bool>,
-) -> Result<Outcome, Error> {
+async fn carry(arguments: RunArgs, terms: Terms, mut controls: Controls) -> Result<Outcome, Error> {
     let (core, target) = match &arguments.target_json {
         Some(path) => (None, target_of_file(path)?),
         None => {
@@ -123,8 +130,11 @@ async fn carry(
             pid: core.pid(),
             fault: fault_name(&arguments),
         });
-    let progress = Progress::default();
-    let shown = tokio::spawn(progress::show(progress.clone(), arguments.devices));
+    if let Some(core) = &core {
+        controls.log = core.log();
+    }
+    let progress = controls.progress.clone();
+    let shown = tokio::spawn(progress::show(progress, arguments.devices));
     let load = load_options(&arguments);
     if load.keys() > 0 {
         progress::line(&format!("the load fleet shares {} keys", load.keys()));
@@ -135,7 +145,7 @@ async fn carry(
         origin,
         terms,
     };
-    let outcome = harness::run::run(target, options, Controls { progress, cancel }).await;
+    let outcome = harness::run::run(target, options, controls).await;
     shown.abort();
     if let Some(core) = core {
         let _counters = core.stop().await;
@@ -184,13 +194,15 @@ pub(super) fn nothing(seed: u64, error: Error) -> Outcome {
         report: Report::new(seed, &causes, footer),
         evidence: Vec::new(),
         causes,
+        guard: None,
     }
 }
 
-/// Writes the folder, then the text: a folder that cannot be written changes the outcome.
+/// Writes the folder, then the text: a folder that cannot be written changes the outcome. A text in
+/// which a secret of the run stands is not shown.
 pub(super) fn publish(mut outcome: Outcome, folder: Option<&ReportFolder>) -> ExitCode {
     if let Some(folder) = folder
-        && let Err(error) = folder.write(&outcome.report, &outcome.evidence)
+        && let Err(error) = outcome.write(folder)
     {
         complain(&error.to_string());
         outcome.causes.push(Cause::from(error));
@@ -199,14 +211,12 @@ pub(super) fn publish(mut outcome: Outcome, folder: Option<&ReportFolder>) -> Ex
     if let Some(reason) = &outcome.report.footer.reason {
         complain(&format!("incomplete: {reason}"));
     }
-    let stdout = std::io::stdout();
-    let style = Style::detect(&stdout);
-    let mut out = BufWriter::new(stdout.lock());
-    if text::write(&outcome.report, style, &mut out)
-        .and_then(|()| out.flush())
-        .is_err()
-    {
-        tracing::debug!("standard output is closed");
+    let style = Style::detect(&std::io::stdout());
+    let text = text::render(&outcome.report, style);
+    if outcome.leaks(text.as_bytes()) {
+        complain("the report would hold a secret and is withheld: a defect of muster");
+        return ExitCode::from(exit::ExitCode::Internal.number());
     }
+    say(text.trim_end());
     ExitCode::from(outcome.report.exit_code)
 }

@@ -303,7 +303,7 @@ fn a_full_report_folder_exits_4_and_leaves_no_report() {
     let folder = Folder::new("full");
     // No file may grow over so many blocks of 512 bytes: what a full disk does to the writer. The
     // first is full before the run, the second at its end.
-    for (blocks, named) in [(1, "out"), (16, "out/junit.xml")] {
+    for (blocks, named) in [(1, "out"), (16, "out/results.jsonl")] {
         let out = folder.join("out");
         let script = format!(
             "trap '' XFSZ; ulimit -f {blocks}; exec {MUSTER} run --devices 20 --duration 1s --report {out}"

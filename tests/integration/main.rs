@@ -14,6 +14,7 @@ mod expectations;
 mod faults;
 mod profile;
 mod prove;
+mod reports;
 mod simulation;
 mod tidy;
 mod util;

@@ -52,6 +52,11 @@ impl Folder {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
+    /// The bytes of a file below this folder.
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.0.join(name)).unwrap()
+    }
+
     /// `report.json` below `name`.
     pub(crate) fn report(&self, name: &str) -> Value {
         let bytes = fs::read(self.0.join(name).join("report.json")).unwrap();

@@ -88,7 +88,15 @@ impl Actor {
             "deviceId eq {}",
             literal(&entra_device_id.to_string())
         ));
-        self.list(&format!("/v1.0/devices?$filter={filter}")).await
+        let reply: Reply<Vec<DirectoryDevice>> = self
+            .list(&format!("/v1.0/devices?$filter={filter}"))
+            .await?;
+        // Groups name a device by this id.
+        for device in reply.body.iter().flatten() {
+            let transcript = &self.client.shared.transcript;
+            transcript.note_object(&entra_device_id.to_string(), device.id.to_string());
+        }
+        Ok(reply)
     }
 
     /// `PATCH /devices/{objectId}`.

@@ -10,6 +10,7 @@ mod choice;
 mod clash;
 mod conflict;
 mod credential;
+mod leak;
 mod log;
 mod policy;
 mod reach;
@@ -38,6 +39,7 @@ pub use credential::{
     AdViewCase, AdViewKind, BackupShown, CredentialViewCase, ExplicitRead, MetadataRead,
     ScheduleCase, ViewAuditCase,
 };
+pub use leak::{LeakCase, LeakHit, LeakPlace};
 pub use log::{EventCase, EventFacts, LogCase, PolicyEventsCase, Quiet, SilentCase, UpdateCase};
 pub use policy::{DeliveryCase, MisfitCase, MisfitKind, UnprocessedCase, WriteSeen};
 pub use reach::{
@@ -121,6 +123,8 @@ pub enum Case {
     Directory(DirectoryCase),
     /// What is reported of policies.
     Report(ReportCase),
+    /// A search for passwords where none may be.
+    Leak(LeakCase),
     /// An answer of the load that was not what it had to be.
     WrongAnswer(WrongAnswer),
 }

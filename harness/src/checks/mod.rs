@@ -10,6 +10,7 @@ mod bulk;
 mod choice;
 mod conflict;
 mod directory;
+mod leak;
 mod log;
 mod misfit;
 mod rbac;
@@ -48,7 +49,7 @@ pub struct Check {
 /// Every check, in the order of the areas.
 pub const CHECKS: [Check; COUNT] = joined();
 
-const AREAS: [&[Check]; 20] = [
+const AREAS: [&[Check]; 21] = [
     assign::CHECKS,
     conflict::CHECKS,
     schedule::CHECKS,
@@ -69,6 +70,7 @@ const AREAS: [&[Check]; 20] = [
     several::CHECKS,
     directory::CHECKS,
     report::CHECKS,
+    leak::CHECKS,
 ];
 
 const COUNT: usize = {

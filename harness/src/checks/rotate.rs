@@ -105,6 +105,7 @@ fn each_rotation(case: &Case) -> Option<&RotationCase> {
         | Case::Several(_)
         | Case::Directory(_)
         | Case::Report(_)
+        | Case::Leak(_)
         | Case::WrongAnswer(_) => None,
     }
 }

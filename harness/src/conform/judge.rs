@@ -13,12 +13,14 @@ use crate::dev::DevRow;
 use crate::error::Error;
 use crate::exit::{Cause, ExitCode};
 use crate::expectations::Extent;
+use crate::leak;
 use crate::ledger::OpKind;
 use crate::profile::Bench;
 use crate::properties;
-use crate::report::evidence::{self, EvidenceFile};
+use crate::report::evidence::EvidenceFile;
+use crate::report::redact::Redactor;
 use crate::report::{self, Audit, Fleet, Footer, Report, RequirementRow, ViolationRow};
-use crate::run::{self, Ground, Origin, Outcome};
+use crate::run::{self, Ground, Outcome};
 use crate::scenario;
 use crate::verdict::{Tally, Verdict};
 
@@ -49,26 +51,19 @@ pub(super) async fn conclude(
     if let Some(reason) = &cut {
         causes.push(Cause::new(ExitCode::Undetermined, reason.clone()));
     } else {
-        cases = take_cases(&mut played);
-        cases.extend(scenario::answer_cases(&ground.transcript));
         causes.extend(scenario_causes(&played));
-        match run::audit::read(ground, ground.clock.at(0).ticks()).await {
-            Ok(log) => cases.extend(scenario::audit_cases(&cases, &ground.ledger, &log)),
-            Err(error) => {
-                let cause = late(&error);
-                cut = Some(cause.text.clone());
-                causes.push(cause);
-            }
-        }
+        cut = collect(ground, &mut played, (&mut cases, &mut causes)).await;
     }
     let mut report = frame(ground, cut);
     let outcomes = played.scenarios.iter().map(|played| &played.outcome);
     let broken = run::broken(outcomes);
+    let redactor = ground.redactor();
     let judged = Judged {
         ground,
         catalogue,
         options,
         broken: &broken,
+        redactor: &redactor,
     };
     let extent = if causes.is_empty() && report.footer.complete {
         Extent::Whole
@@ -81,6 +76,7 @@ pub(super) async fn conclude(
         Vec::new()
     });
     causes.extend(run::expected(&options.terms, &mut report, extent));
+    ground.record_rows(&report.requirements);
     judged.count(&report, &mut summary);
     causes.extend(judged.causes(&report));
     if ground.ledger.balance().undetermined() {
@@ -93,7 +89,53 @@ pub(super) async fn conclude(
         report,
         evidence,
         causes,
+        guard: Some(redactor),
     }
+}
+
+/// The cases of the scenarios and of the logs; what cut the run short, if the logs cannot be read.
+async fn collect(
+    ground: &Ground,
+    played: &mut Played,
+    (cases, causes): (&mut Vec<Case>, &mut Vec<Cause>),
+) -> Option<String> {
+    cases.extend(take_cases(played));
+    cases.extend(scenario::answer_cases(&ground.transcript));
+    match run::audit::read(ground, ground.clock.at(0).ticks()).await {
+        Ok(log) => {
+            cases.extend(scenario::audit_cases(cases, &ground.ledger, &log));
+            causes.extend(search(ground, cases).await);
+            None
+        }
+        Err(error) => {
+            let cause = late(&error);
+            let cut = cause.text.clone();
+            causes.push(cause);
+            Some(cut)
+        }
+    }
+}
+
+/// Searches everything that was recorded for passwords (REQ-AUDIT-010); the whole of both logs is
+/// read once more for it.
+async fn search(ground: &Ground, cases: &mut Vec<Case>) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    if let Err(error) = run::audit::read_whole(ground).await {
+        causes.push(late(&error));
+    }
+    let log = &ground.controls.log;
+    let leaks = leak::search(&ground.transcript, log);
+    cases.extend(leaks.cases.into_iter().map(Case::Leak));
+    let own = leaks.own.into_iter();
+    causes.extend(own.map(|text| Cause::new(ExitCode::SelfCheck, text)));
+    if log.dropped() > 0 {
+        let text = format!(
+            "{} bytes of the target's log were not searched for passwords",
+            log.dropped()
+        );
+        causes.push(Cause::new(ExitCode::Undetermined, text));
+    }
+    causes
 }
 
 /// A row of our own device that is red, or was not put to the test: the suite cannot be trusted.
@@ -197,18 +239,9 @@ fn frame(ground: &Ground, cut: Option<String>) -> Report {
         &ground.ledger.balance_of(OpKind::Rotation),
         &ground.ledger.balance_of(OpKind::Recover),
     );
-    let (target, fault) = match ground.options.origin {
-        Origin::BuiltIn { ref fault, .. } => ("built-in", fault.clone()),
-        Origin::External => ("external", None),
-    };
-    let wall = std::time::Duration::from_nanos(ground.clock.monotonic_ns());
     report.run = report::Run {
-        muster_version: env!("CARGO_PKG_VERSION").to_owned(),
-        target: target.to_owned(),
-        fault,
-        started_at: ground.clock.at(0).to_string(),
-        wall_s: wall.as_secs_f64(),
-        ..report::Run::default()
+        wall_s: ground.elapsed_s(),
+        ..ground.described()
     };
     report
 }
@@ -219,6 +252,7 @@ struct Judged<'a> {
     options: &'a ConformOptions,
     /// Requirements of scenarios that a defect of the harness ended.
     broken: &'a BTreeSet<&'static str>,
+    redactor: &'a Redactor,
 }
 
 impl Judged<'_> {
@@ -232,8 +266,9 @@ impl Judged<'_> {
         let profile = &self.options.terms.profile;
         let mut tallies = checks::tally(cases);
         let properties = properties::settle(&profile.properties, cases, &mut tallies);
-        let redactor = run::redactor(self.ground, &tallies)?;
         let bench = Bench::new(profile, &tallies, self.broken);
+        let command = self.command();
+        let prover = self.ground.prover(self.catalogue, self.redactor, &command);
         let mut files = Vec::new();
         for requirement in self.catalogue.requirements() {
             let tally = tallies.remove(requirement.id.as_str()).unwrap_or_default();
@@ -254,20 +289,27 @@ impl Judged<'_> {
             }
             let checks = checks::of_requirement(&requirement.id).map(|check| check.id.to_owned());
             let judged = (&tally, bench.standing(requirement));
-            let mut row = RequirementRow::new(requirement, judged, checks.collect(), &redactor);
-            let transcript = &self.ground.transcript;
-            files.extend(evidence::attach(
-                &mut row,
-                requirement,
-                &tally,
-                transcript,
-                &redactor,
-            )?);
+            let mut row = RequirementRow::new(requirement, judged, checks.collect(), self.redactor);
+            files.extend(
+                self.ground
+                    .prove(&prover, &mut row, (requirement, &tally))?,
+            );
             report.requirements.push(row);
         }
         report.record(properties);
         report.profile = Some(profile.note());
         Ok(files)
+    }
+
+    /// What to type to see one requirement judged again.
+    fn command(&self) -> String {
+        let options = self.options;
+        format!(
+            "muster conform --only {{id}} --set {} --seed {}{} --report DIR",
+            options.selection.set.as_str(),
+            options.seed,
+            options.origin.arguments()
+        )
     }
 
     fn shown(&self, requirement: &Requirement, tally: &Tally) -> bool {

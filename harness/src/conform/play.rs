@@ -66,7 +66,7 @@ pub(super) async fn play(
     let mut cancel = ground.controls.cancel.clone();
     let groups = std::iter::once(beside).chain(alone.into_iter().map(|picked| vec![picked]));
     for group in groups {
-        let run = together(&context, &group);
+        let run = together(ground, &context, &group);
         tokio::select! {
             scenarios = run => played.scenarios.extend(scenarios),
             _ = cancel.wait_for(|cancelled| *cancelled) => played.cancelled = true,
@@ -93,7 +93,11 @@ async fn down(ground: &Ground, played: &Played) -> Option<String> {
     }
 }
 
-async fn together(context: &ScenarioContext, group: &[Picked]) -> Vec<PlayedScenario> {
+async fn together(
+    ground: &Ground,
+    context: &ScenarioContext,
+    group: &[Picked],
+) -> Vec<PlayedScenario> {
     let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
     let mut running = JoinSet::new();
     for (order, picked) in group.iter().copied().enumerate() {
@@ -107,7 +111,10 @@ async fn together(context: &ScenarioContext, group: &[Picked]) -> Vec<PlayedScen
     let mut panics = Vec::new();
     while let Some(joined) = running.join_next().await {
         match joined {
-            Ok((order, scenario)) => played[order] = Some(scenario),
+            Ok((order, scenario)) => {
+                ground.record_scenario(&scenario.outcome, scenario.seconds);
+                played[order] = Some(scenario);
+            }
             Err(error) => panics.push(error.to_string()),
         }
     }

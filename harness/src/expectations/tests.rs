@@ -187,6 +187,7 @@ fn row(id: &str, level: Level, verdict: Verdict, ways: &[&str]) -> RequirementRo
         evaluated: 3,
         armed: 3,
         violated: u64::try_from(ways.len()).unwrap(),
+        anchors: Vec::new(),
         checks: Vec::new(),
         evidence: Vec::new(),
         sentence: String::new(),

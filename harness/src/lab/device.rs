@@ -23,7 +23,7 @@ use crate::fleet::wire;
 use crate::http::{Answer, Failure, path_of};
 use crate::limits::SESSION;
 use crate::push::PushSlot;
-use crate::transcript::{Exchange, ExchangeId};
+use crate::transcript::{Exchange, ExchangeId, IdKind};
 
 /// Most requests of one session with its uploads, or of one enrolment.
 const REQUESTS_MAX: usize = 64;
@@ -410,6 +410,10 @@ impl LabDevice {
             match event {
                 Event::SessionEnded { complete, .. } => self.ended = Some(complete),
                 Event::Enrolled { managed_device_id } => {
+                    let id = managed_device_id.clone();
+                    self.lab
+                        .transcript()
+                        .note_device(self.name(), IdKind::Managed, id);
                     self.seen
                         .managed_ids
                         .extend(Uuid::parse_str(&managed_device_id).ok());

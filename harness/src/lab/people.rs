@@ -5,7 +5,6 @@ use uuid::Uuid;
 
 use super::Lab;
 use crate::error::Error;
-use crate::fleet::wire;
 
 impl Lab {
     /// Tells the target who is signed in on a device from now on.
@@ -19,25 +18,12 @@ impl Lab {
             user_principal_name: user.map(str::to_owned),
         })
         .map_err(|error| Error::Harness(format!("sign-in: {error}")))?;
-        let url = format!("{}/muster/v1/signIns", self.target().control);
-        let call = wire::Call {
-            actor: "control",
-            method: "POST",
-            url: &url,
-            body,
-        };
-        let what = || format!("POST {url}");
-        let answer = wire::call(self.pools(), self.target(), call)
-            .await
-            .map_err(|failure| Error::Unreachable {
-                what: what(),
-                cause: failure.to_string(),
-            })?;
+        let answer = self.control_call("POST", "/signIns", body).await?;
         if matches!(answer.status, 200..=299) {
             return Ok(());
         }
         Err(Error::Target {
-            what: what(),
+            what: "POST /muster/v1/signIns".to_owned(),
             seen: format!("status {}", answer.status),
         })
     }

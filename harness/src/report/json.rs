@@ -1,6 +1,11 @@
 //! `report.json`: written by programs for programs, schema [`super::SCHEMA`].
+//!
+//! Its last member is a digest of all lines before it. The member came before the first release, so
+//! that no `muster.report/1` without it was ever published; one that lacks it was cut off or changed.
 
-use super::{Report, SCHEMA};
+use serde::Deserialize;
+
+use super::{Report, SCHEMA, seal};
 use crate::error::Error;
 
 impl Report {
@@ -9,29 +14,37 @@ impl Report {
     /// # Errors
     /// [`Error::Harness`] when the report cannot be put into JSON.
     pub fn to_json(&self) -> Result<Vec<u8>, Error> {
-        let mut bytes = serde_json::to_vec_pretty(self)
+        let pretty = serde_json::to_string_pretty(self)
             .map_err(|error| Error::Harness(format!("report.json: {error}")))?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        let sealed = seal::seal(&pretty)
+            .ok_or_else(|| Error::Harness("report.json: no object to be sealed".to_owned()))?;
+        Ok(sealed.into_bytes())
     }
 
-    /// Reads a `report.json`. One that was cut off is refused, since its footer is its last member;
-    /// whether the run itself was complete is for the caller to look up there.
+    /// Reads a `report.json`. One that was cut off, or of which a byte was changed, is refused;
+    /// whether the run itself was complete stands in its footer.
     ///
     /// # Errors
     /// [`Error::SetUp`] when the bytes are no whole report of this schema.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
-        let report: Self = serde_json::from_slice(bytes)
-            .map_err(|error| Error::SetUp(format!("report.json: {error}")))?;
-        if report.schema == SCHEMA {
-            Ok(report)
-        } else {
-            let schema = report.schema;
-            Err(Error::SetUp(format!(
-                "report.json: unknown schema `{schema}`"
-            )))
+        let wrong = |text: String| Error::SetUp(format!("report.json: {text}"));
+        // A newer schema may be sealed in another way: its name says more than the digest.
+        if let Ok(Schema { schema }) = serde_json::from_slice(bytes)
+            && schema != SCHEMA
+        {
+            return Err(wrong(format!(
+                "unknown schema `{schema}`; this version reads `{SCHEMA}`"
+            )));
         }
+        seal::check(bytes).map_err(|broken| wrong(broken.as_str().to_owned()))?;
+        serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))
     }
+}
+
+/// The one member that every version has.
+#[derive(Deserialize)]
+struct Schema {
+    schema: String,
 }
 
 #[cfg(test)]
@@ -51,23 +64,41 @@ mod tests {
     #[test]
     fn a_report_cut_at_any_byte_is_refused() {
         let bytes = sample::failed().to_json().unwrap();
-        let text_end = bytes.len() - 1;
+        let text_end = bytes.trim_ascii_end().len();
         for cut in 0..text_end {
             assert!(Report::read(&bytes[..cut]).is_err(), "cut at byte {cut}");
         }
+        assert!(Report::read(&bytes[..text_end]).is_ok());
     }
 
     #[test]
-    fn a_report_without_footer_or_of_another_schema_is_refused() {
+    fn a_report_with_one_bit_changed_is_refused() {
+        let mut bytes = sample::failed().to_json().unwrap();
+        for place in 0..bytes.len() {
+            let bit = 1 << (place % 8);
+            bytes[place] ^= bit;
+            assert!(Report::read(&bytes).is_err(), "byte {place}, bit {bit:#x}");
+            bytes[place] ^= bit;
+        }
+        assert!(Report::read(&bytes).is_ok());
+    }
+
+    #[test]
+    fn a_report_without_digest_or_footer_or_of_another_schema_is_refused() {
         let whole: Value = serde_json::from_slice(&sample::passed().to_json().unwrap()).unwrap();
-        let mut footless = whole.clone();
+        let mut bare = whole.clone();
+        bare.as_object_mut().unwrap().remove("digest");
+        let mut footless = bare.clone();
         footless.as_object_mut().unwrap().remove("footer");
+        let footless = seal::seal(&serde_json::to_string_pretty(&footless).unwrap()).unwrap();
         let mut newer = whole;
         newer["schema"] = Value::from("muster.report/2");
-        for (value, named) in [(footless, "footer"), (newer, "muster.report/2")] {
-            let error = Report::read(value.to_string().as_bytes())
-                .unwrap_err()
-                .to_string();
+        for (text, named) in [
+            (bare.to_string(), "does not end in its digest"),
+            (footless, "footer"),
+            (newer.to_string(), "muster.report/2"),
+        ] {
+            let error = Report::read(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
         }
     }

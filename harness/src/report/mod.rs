@@ -5,7 +5,8 @@
 //! | [`text`] | the table for people |
 //! | [`json`] | `report.json` |
 //! | [`junit`] | `junit.xml` |
-//! | [`evidence`] | one file a violation, secrets removed |
+//! | [`results`] | `results.jsonl`, written while a run goes on |
+//! | [`evidence`] | one folder a violation, secrets removed |
 //! | [`folder`] | the folder they go into |
 
 use std::collections::BTreeMap;
@@ -22,11 +23,14 @@ use crate::profile::ProfileNote;
 use crate::properties::PropertyReport;
 use crate::verdict::{Level, Standing, Tally, Verdict};
 
+mod counts;
 pub mod evidence;
 pub mod folder;
 pub mod json;
 pub mod junit;
 pub mod redact;
+pub mod results;
+mod seal;
 pub mod text;
 
 use redact::Redactor;
@@ -69,7 +73,7 @@ pub struct Report {
     /// What only a conformance run has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conform: Option<Summary>,
-    /// The last member: a report without it was cut off.
+    /// Whether the run came to its end; in `report.json` only the digest stands behind it.
     pub footer: Footer,
 }
 
@@ -125,6 +129,9 @@ pub struct RequirementRow {
     pub armed: u64,
     /// How often it was violated.
     pub violated: u64,
+    /// Where it is written, for example `SEED S19`.
+    #[serde(default)]
+    pub anchors: Vec<String>,
     /// The checks that decided it.
     pub checks: Vec<String>,
     /// Files with the proof, as paths below the report's folder.
@@ -354,6 +361,11 @@ impl RequirementRow {
             evaluated: tally.evaluated,
             armed: tally.armed,
             violated: tally.violated,
+            anchors: requirement
+                .source
+                .iter()
+                .map(|source| format!("{} {}", source.doc, source.anchor))
+                .collect(),
             checks,
             evidence: Vec::new(),
             sentence: requirement.sentence.clone(),

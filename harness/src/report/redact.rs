@@ -2,74 +2,51 @@
 //!
 //! Two nets, one behind the other: members and elements that hold secrets by their meaning are
 //! replaced whatever they hold, and secrets that the run knows are replaced wherever they stand, in
-//! clear, or as base64 of their UTF-8 or UTF-16LE form. What cannot be read is withheld. A secret is
-//! replaced by the start of a salted digest, so that equal ones can be told from different ones.
+//! any of the forms that [`Needles`] knows. What cannot be read is withheld. A secret is replaced by
+//! the start of a salted digest, so that equal ones can be told from different ones.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use quick_xml::Reader;
 use quick_xml::escape::{escape, resolve_predefined_entity};
 use quick_xml::events::{BytesEnd, BytesRef, BytesStart, Event};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::Error;
+use crate::leak::Needles;
 
 /// Knows the secrets of a run, and how to find and replace them.
+#[derive(Clone)]
 pub struct Redactor {
     salt: [u8; 16],
-    forms: AhoCorasick,
-    /// What stands for each of `forms`.
-    replacements: Vec<String>,
+    secrets: Needles,
 }
 
 impl fmt::Debug for Redactor {
+    /// Leaves the salt out: with it a digest could be tried against guessed secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redactor")
-            .field("forms", &self.replacements.len())
+            .field("secrets", &self.secrets)
             .finish_non_exhaustive()
     }
 }
 
 impl Redactor {
-    /// Shorter texts are not searched for: they stand in too many places by chance.
-    pub const SECRET_CHARS_MIN: usize = 8;
     /// Longest body that is shown, in characters.
     pub const BODY_CHARS_MAX: usize = 64 * 1024;
 
     /// Takes the secrets of the run: passwords of devices, tokens of actors, enrolment credentials.
-    ///
-    /// # Errors
-    /// [`Error::Harness`] when there are too many of them to be searched for.
-    pub fn new<'a>(
-        salt: [u8; 16],
-        secrets: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, Error> {
-        let mut forms: Vec<Vec<u8>> = Vec::new();
-        let mut replacements = Vec::new();
-        for secret in secrets {
-            if secret.chars().count() < Self::SECRET_CHARS_MIN {
-                continue;
-            }
-            let replacement = replacement(&salt, secret);
-            for form in forms_of(secret) {
-                forms.push(form);
-                replacements.push(replacement.clone());
-            }
-        }
-        let forms = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(&forms)
-            .map_err(|error| Error::Harness(format!("search for secrets: {error}")))?;
-        Ok(Self {
-            salt,
-            forms,
-            replacements,
-        })
+    /// The salt is that of one run and written nowhere.
+    #[must_use]
+    pub const fn new(salt: [u8; 16], secrets: Needles) -> Self {
+        Self { salt, secrets }
+    }
+
+    /// True when a secret of the run stands in these bytes.
+    #[must_use]
+    pub fn finds(&self, bytes: &[u8]) -> bool {
+        self.secrets.find(bytes, 0).is_some()
     }
 
     /// The text without the secrets of the run.
@@ -82,10 +59,13 @@ impl Redactor {
     fn scan_and<'t>(&self, text: &'t str, write: impl Fn(&'t str) -> Cow<'t, str>) -> String {
         let mut clean = String::with_capacity(text.len());
         let mut rest = 0;
-        for found in self.forms.find_iter(text) {
-            clean.push_str(&write(&text[rest..found.start()]));
-            clean.push_str(&self.replacements[found.pattern().as_usize()]);
-            rest = found.end();
+        for found in self.secrets.find_all(text.as_bytes()) {
+            let (start, end) = found.range;
+            // The bytes of UTF-16 may end within a character of UTF-8: the whole of it goes.
+            let start = floor(text, start).max(rest);
+            clean.push_str(&write(&text[rest..start]));
+            clean.push_str(&replacement(&self.salt, self.secrets.secret(found.secret)));
+            rest = ceiling(text, end);
         }
         clean.push_str(&write(&text[rest..]));
         clean
@@ -176,7 +156,11 @@ impl Redactor {
         page.clean
     }
 
-    fn hidden(&self, secret: &str) -> String {
+    /// What stands for a value that is secret by its place. One of the run's secrets in another form
+    /// gets the digest that it has everywhere.
+    fn hidden(&self, value: &str) -> String {
+        let known = self.secrets.find(value.as_bytes(), 0);
+        let secret = known.map_or(value, |found| self.secrets.secret(found.secret));
         replacement(&self.salt, secret)
     }
 }
@@ -295,21 +279,20 @@ fn replacement(salt: &[u8; 16], secret: &str) -> String {
     format!("<secret: {a:02x}{b:02x}{c:02x}{d:02x}>")
 }
 
-/// A secret as it may stand in a text: itself, and the part of its base64 that does not depend on
-/// what stands before and after it, at each of the three offsets.
-fn forms_of(secret: &str) -> Vec<Vec<u8>> {
-    let utf16: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let mut forms = vec![secret.as_bytes().to_owned()];
-    for bytes in [secret.as_bytes(), utf16.as_slice()] {
-        // Characters that bytes before the secret have a part in, by how many there are.
-        for (before, mixed) in [(0, 0), (1, 2), (2, 3)] {
-            let mut shifted = vec![0; before];
-            shifted.extend_from_slice(bytes);
-            let whole = shifted.len() * 8 / 6;
-            forms.push(STANDARD_NO_PAD.encode(&shifted).as_bytes()[mixed..whole].to_owned());
-        }
+/// The last character boundary at or before a place.
+fn floor(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
     }
-    forms
+    at
+}
+
+/// The first character boundary at or behind a place.
+fn ceiling(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at += 1;
+    }
+    at
 }
 
 fn withheld(bytes: usize, form: &str) -> String {
@@ -325,6 +308,7 @@ fn cut(text: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
 
     use super::*;
@@ -333,7 +317,7 @@ mod tests {
     const TOKEN: &str = "3f9c7a1be52d4e0fa6c8";
 
     fn redactor() -> Redactor {
-        Redactor::new([7; 16], [PASSWORD, TOKEN, "short"]).unwrap()
+        Redactor::new([7; 16], Needles::new([PASSWORD, TOKEN, "short"]))
     }
 
     fn utf16_base64(text: &str) -> String {
@@ -346,9 +330,9 @@ mod tests {
 
     /// No trace of a secret in clear or as base64 of either encoding, at any offset.
     fn assert_clean(text: &str) {
-        for form in [PASSWORD, TOKEN].into_iter().flat_map(forms_of) {
-            let form = String::from_utf8(form).unwrap();
-            assert!(!text.contains(&form), "`{form}` in {text}");
+        assert!(!redactor().finds(text.as_bytes()), "{text}");
+        for secret in [PASSWORD, TOKEN] {
+            assert!(!text.contains(secret), "`{secret}` in {text}");
         }
     }
 
@@ -476,6 +460,9 @@ mod tests {
     #[test]
     fn equal_secrets_are_shown_alike_and_the_salt_matters() {
         let shown = redactor().body(PASSWORD.as_bytes());
+        let member = serde_json::json!({ "passwordBase64": utf16_base64(PASSWORD) }).to_string();
+        let member = redactor().body(member.as_bytes());
+        assert!(member.contains(&shown), "{member} without {shown}");
         assert_eq!(
             redactor()
                 .body(utf16_base64(PASSWORD).as_bytes())
@@ -483,9 +470,7 @@ mod tests {
                 .next(),
             shown.split('>').next()
         );
-        let other = Redactor::new([8; 16], [PASSWORD])
-            .unwrap()
-            .body(PASSWORD.as_bytes());
+        let other = Redactor::new([8; 16], Needles::new([PASSWORD])).body(PASSWORD.as_bytes());
         assert_ne!(other, shown);
         assert!(!format!("{:?}", redactor()).contains(TOKEN));
     }

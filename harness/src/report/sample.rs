@@ -26,7 +26,7 @@ pub(crate) fn failed() -> Report {
     wrong.verdict = Verdict::Fail;
     wrong.violated = 3;
     wrong.checks = vec!["rotate.offline.fails".to_owned()];
-    wrong.evidence = vec!["evidence/REQ-ROTATE-003-1.json".to_owned()];
+    wrong.evidence = vec!["evidence/REQ-ROTATE-003-1/violation.md".to_owned()];
     wrong.violations = vec![ViolationRow {
         fingerprint: "done-though-offline".to_owned(),
         required: "the action of an offline Entra joined device ends as failed".to_owned(),
@@ -93,6 +93,7 @@ fn row(id: &str, armed: u64) -> RequirementRow {
         evaluated: armed + 2,
         armed,
         violated: 0,
+        anchors: vec!["SEED S19".to_owned()],
         checks: vec!["some.check".to_owned()],
         evidence: Vec::new(),
         sentence: format!("What {id} demands, in one sentence that is long enough to be folded."),

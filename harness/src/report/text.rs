@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::IsTerminal;
 
 use super::{Audit, Load, Quantiles, Report, RequirementRow};
 use crate::conform::Summary;
@@ -70,11 +70,9 @@ impl Style {
     }
 }
 
-/// Writes the whole text.
-///
-/// # Errors
-/// Those of the stream.
-pub fn write(report: &Report, style: Style, out: &mut impl Write) -> io::Result<()> {
+/// The whole text.
+#[must_use]
+pub fn render(report: &Report, style: Style) -> String {
     let mut page = Page {
         style,
         text: String::new(),
@@ -91,8 +89,7 @@ pub fn write(report: &Report, style: Style, out: &mut impl Write) -> io::Result<
     page.audit(&report.audit);
     page.reproduction(report);
     page.conclusion(report);
-    out.write_all(page.text.as_bytes())?;
-    out.flush()
+    page.text
 }
 
 struct Page {
@@ -451,9 +448,7 @@ mod tests {
     use super::*;
 
     fn text(report: &Report, style: Style) -> String {
-        let mut bytes = Vec::new();
-        write(report, style, &mut bytes).unwrap();
-        String::from_utf8(bytes).unwrap()
+        render(report, style)
     }
 
     #[test]
@@ -473,7 +468,7 @@ REQ-ROTATE-003 violated in 3 of 40 cases
   how       done-though-offline
   required  the action of an offline Entra joined device ends as failed
   seen      action state <done> & no detail
-  evidence  evidence/REQ-ROTATE-003-1.json
+  evidence  evidence/REQ-ROTATE-003-1/violation.md
 
 check-ins     7000 planned, 7000 started, 0 not started, 6999 completed, 1 failed
 rate          699.9 check-ins per second over 10.0 s

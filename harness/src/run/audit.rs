@@ -53,6 +53,24 @@ pub(crate) async fn read(ground: &Ground, started_at: UtcTicks) -> Result<Vec<Ex
     }
 }
 
+/// Every event of both logs, as far as they are of this run: only their texts matter, which the
+/// transcript keeps.
+///
+/// # Errors
+/// The target did not answer.
+pub(crate) async fn read_whole(ground: &Ground) -> Result<(), Error> {
+    let auditor = ground.admin.actor(AUDITOR, SCOPE);
+    let from = ground.clock.at(0).plus_millis(-BACKDATE_MS).ticks();
+    let everything = EventFilter {
+        from: Some(from),
+        to: None,
+        activity: None,
+    };
+    auditor.audit_events(everything).await?;
+    auditor.directory_audits(everything).await?;
+    Ok(())
+}
+
 /// Both logs once: the number of events in them, and the last page of each.
 async fn read_once(
     ground: &Ground,

@@ -2,25 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use uuid::Uuid;
-
-use super::{Ground, Happened, LoadUsage, Origin, Outcome, audit};
+use super::{Ground, Happened, LoadUsage, Outcome, audit};
 use crate::case::Case;
 use crate::catalogue::Catalogue;
 use crate::checks;
 use crate::error::Error;
 use crate::exit::{Cause, ExitCode};
 use crate::expectations::{self, Extent};
+use crate::fleet::mix::PPM_ONE;
 use crate::ledger::OpKind;
 use crate::load::LoadOutcome;
 use crate::metrics::Percentiles;
 use crate::profile::{Bench, Terms};
 use crate::properties;
-use crate::report::evidence::{self, EvidenceFile};
+use crate::report::evidence::EvidenceFile;
 use crate::report::redact::Redactor;
 use crate::report::{self, Audit, Fleet, Footer, Quantiles, Report, RequirementRow};
 use crate::scenario::{self, ScenarioOutcome};
-use crate::verdict::Tally;
 
 /// A run that ended before there was a target to judge.
 pub(crate) fn nothing(seed: u64, error: Error) -> Outcome {
@@ -30,6 +28,7 @@ pub(crate) fn nothing(seed: u64, error: Error) -> Outcome {
         report: Report::new(seed, &causes, footer),
         evidence: Vec::new(),
         causes,
+        guard: None,
     }
 }
 
@@ -48,8 +47,11 @@ pub(super) async fn conclude(
         }
     }
     let mut report = frame(ground, &happened);
+    ground.record_phase("logs");
+    let redactor = ground.redactor();
     let broken = broken(&happened.scenarios);
-    let evidence = match judge(ground, (catalogue, &broken), &cases, &mut report) {
+    let sources = (catalogue, &broken, &redactor);
+    let evidence = match judge(ground, sources, &cases, &mut report) {
         Ok(evidence) => evidence,
         Err(error) => {
             happened.causes.push(Cause::from(error));
@@ -62,6 +64,7 @@ pub(super) async fn conclude(
         Extent::Partial
     };
     let stale = expected(&ground.options.terms, &mut report, extent);
+    ground.record_rows(&report.requirements);
     let mut causes = report.requirement_causes();
     causes.extend(report.nothing_judged());
     causes.extend(stale);
@@ -72,6 +75,7 @@ pub(super) async fn conclude(
         report,
         evidence,
         causes,
+        guard: Some(redactor),
     }
 }
 
@@ -97,29 +101,23 @@ fn cases(happened: &mut Happened) -> Vec<Case> {
 /// One row a requirement, and the proof of the violations.
 fn judge(
     ground: &Ground,
-    (catalogue, broken): (&Catalogue, &BTreeSet<&str>),
+    (catalogue, broken, redactor): (&Catalogue, &BTreeSet<&str>, &Redactor),
     cases: &[Case],
     report: &mut Report,
 ) -> Result<Vec<EvidenceFile>, Error> {
     let mut tallies = checks::tally(cases);
     let profile = &ground.options.terms.profile;
     let properties = properties::settle(&profile.properties, cases, &mut tallies);
-    let redactor = redactor(ground, &tallies)?;
     let bench = Bench::new(profile, &tallies, broken);
+    let command = command(ground);
+    let prover = ground.prover(catalogue, redactor, &command);
     let mut files = Vec::new();
     for requirement in catalogue.requirements_of_run() {
         let tally = tallies.remove(requirement.id.as_str()).unwrap_or_default();
         let checks = checks::of_requirement(&requirement.id).map(|check| check.id.to_owned());
-        let standing = bench.standing(requirement);
-        let judged = (&tally, standing);
-        let mut row = RequirementRow::new(requirement, judged, checks.collect(), &redactor);
-        files.extend(evidence::attach(
-            &mut row,
-            requirement,
-            &tally,
-            &ground.transcript,
-            &redactor,
-        )?);
+        let judged = (&tally, bench.standing(requirement));
+        let mut row = RequirementRow::new(requirement, judged, checks.collect(), redactor);
+        files.extend(ground.prove(&prover, &mut row, (requirement, &tally))?);
         report.requirements.push(row);
     }
     report.record(properties);
@@ -150,29 +148,18 @@ pub(crate) fn broken<'o>(
         .collect()
 }
 
-/// Knows the tokens of the target and every password that a device uploaded. Passwords are worth
-/// the search only where exchanges are shown, which is where something was violated.
-pub(crate) fn redactor(
-    ground: &Ground,
-    tallies: &BTreeMap<&'static str, Tally>,
-) -> Result<Redactor, Error> {
-    let violated = tallies.values().any(|tally| tally.violated > 0);
-    let passwords = if violated {
-        ground.transcript.passwords()
-    } else {
-        Vec::new()
-    };
-    let tokens = ground.target.tokens.values().map(String::as_str);
-    let push = std::iter::once(ground.options.push_token.as_str());
-    let secrets = tokens
-        .chain(push)
-        .chain(passwords.iter().map(String::as_str));
-    // Fresh for each run, so that digests of two reports cannot be compared.
-    let salt = Uuid::from_u64_pair(
-        ground.clock.now().as_millis().unsigned_abs(),
-        ground.clock.monotonic_ns(),
+/// What to type to see the same load again.
+fn command(ground: &Ground) -> String {
+    let load = &ground.options.load;
+    let offline = f64::from(load.offline_ppm) / f64::from(PPM_ONE);
+    let mut command = format!(
+        "muster run --seed {} --devices {} --offline {offline} --duration {}ms --report DIR",
+        load.seed,
+        load.devices,
+        load.duration.as_millis(),
     );
-    Redactor::new(salt.into_bytes(), secrets)
+    command.push_str(&ground.options.origin.arguments());
+    command
 }
 
 /// Everything of the report but requirements, verdict and causes.
@@ -202,20 +189,12 @@ fn frame(ground: &Ground, happened: &Happened) -> Report {
 }
 
 fn run(ground: &Ground, load: Option<&LoadOutcome>) -> report::Run {
-    let (target, fault) = match ground.options.origin {
-        Origin::BuiltIn { ref fault, .. } => ("built-in", fault.clone()),
-        Origin::External => ("external", None),
-    };
-    let wall = std::time::Duration::from_nanos(ground.clock.monotonic_ns());
     report::Run {
-        muster_version: env!("CARGO_PKG_VERSION").to_owned(),
-        target: target.to_owned(),
-        fault,
         fleet_digest: ground.plan.fleet_digest(),
         plan_digest: ground.plan.plan_digest(),
-        started_at: ground.clock.at(0).to_string(),
-        wall_s: wall.as_secs_f64(),
+        wall_s: ground.elapsed_s(),
         counts: load.map(counts).unwrap_or_default(),
+        ..ground.described()
     }
 }
 

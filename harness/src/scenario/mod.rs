@@ -173,7 +173,8 @@ const SCENARIOS: [Scenario; 12] = [
             "AUDIT-001",
             "AUDIT-002",
             "AUDIT-003",
-            "AUDIT-004"
+            "AUDIT-004",
+            "AUDIT-010"
         ]
     ),
     scenario!(
@@ -181,9 +182,17 @@ const SCENARIOS: [Scenario; 12] = [
         bulk::run,
         ["BULK-001", "BULK-002", "BULK-004", "AUDIT-004"]
     ),
-    scenario!("view", view::run, ["VIEW-001", "VIEW-002", "AUDIT-005"]),
+    scenario!(
+        "view",
+        view::run,
+        ["VIEW-001", "VIEW-002", "AUDIT-005", "AUDIT-010"]
+    ),
     scenario!("view-ad", view::run_ad, ["VIEW-004"]),
-    scenario!("rbac", rbac::run, ["RBAC-001", "RBAC-003", "RBAC-007"]),
+    scenario!(
+        "rbac",
+        rbac::run,
+        ["RBAC-001", "RBAC-003", "RBAC-007", "AUDIT-010"]
+    ),
     scenario!("misfit", misfit::run, ["ACCOUNT-003", "JOIN-002"]),
 ];
 
@@ -363,6 +372,7 @@ pub fn rotations(cases: &[Case]) -> impl Iterator<Item = &RotationCase> {
         | Case::Several(_)
         | Case::Directory(_)
         | Case::Report(_)
+        | Case::Leak(_)
         | Case::WrongAnswer(_) => Vec::new(),
     })
 }

@@ -6,7 +6,7 @@ use harness::catalogue::RequirementSet;
 use harness::conform::{self, ConformOptions, Selection};
 use harness::error::Error;
 use harness::fleet::mix::Mix;
-use harness::load::{LoadOptions, Progress};
+use harness::load::LoadOptions;
 use harness::profile::Terms;
 use harness::prove::Counter;
 use harness::report::Report;
@@ -98,8 +98,8 @@ impl Subject {
             origin: self.origin(&core),
             terms: self.terms()?,
         };
-        let (_cancel, cancelled) = watch::channel(false);
-        let run = Box::pin(conform::conform(target, options, cancelled));
+        let (_cancel, cancel) = watch::channel(false);
+        let run = Box::pin(conform::conform(target, options, controls(&core, cancel)));
         ended(core, tokio::time::timeout(RUN_LIMIT, run).await).await
     }
 
@@ -123,13 +123,16 @@ impl Subject {
             terms: self.terms()?,
         };
         let (_cancel, cancel) = watch::channel(false);
-        let controls = Controls {
-            progress: Progress::default(),
-            cancel,
-        };
-        let run = Box::pin(harness::run::run(target, options, controls));
+        let run = Box::pin(harness::run::run(target, options, controls(&core, cancel)));
         ended(core, tokio::time::timeout(RUN_LIMIT, run).await).await
     }
+}
+
+/// What the core writes to its standard error is looked through for passwords.
+fn controls(core: &CoreChild, cancel: watch::Receiver<bool>) -> Controls {
+    let mut controls = Controls::from(cancel);
+    controls.log = core.log();
+    controls
 }
 
 async fn ended(
