@@ -61,19 +61,6 @@ pub enum Origin {
     External,
 }
 
-impl Origin {
-    /// The arguments that name this target again.
-    pub(crate) fn arguments(&self) -> String {
-        match self {
-            Self::BuiltIn { fault: None, .. } => String::new(),
-            Self::BuiltIn {
-                fault: Some(fault), ..
-            } => format!(" --fault {fault}"),
-            Self::External => " --target-json FILE".to_owned(),
-        }
-    }
-}
-
 /// How a run is watched and ended from the outside, and what it writes meanwhile.
 #[derive(Clone, Debug)]
 pub struct Controls {
@@ -85,6 +72,8 @@ pub struct Controls {
     pub results: Results,
     /// What the target writes to its log, if it was started for this run.
     pub log: TargetLog,
+    /// The arguments that name this target and what is known of it again, each behind a space.
+    pub arguments: String,
 }
 
 impl From<watch::Receiver<bool>> for Controls {
@@ -95,6 +84,7 @@ impl From<watch::Receiver<bool>> for Controls {
             cancel,
             results: Results::nowhere(),
             log: TargetLog::default(),
+            arguments: String::new(),
         }
     }
 }

@@ -10,7 +10,7 @@ use harness::report::folder::ReportFolder;
 use harness::run::{Controls, Origin, Outcome};
 use reference::{Variant, Variants};
 
-use super::run::{controls, nothing, publish, target_of_file, under_signals};
+use super::run::{again, controls, nothing, publish, shown, target_of_file, under_signals};
 use super::terms::{self, TermsFrom};
 use super::{SET_UP, complain, prove, runtime, say};
 use crate::child::{CoreChild, CoreOptions};
@@ -47,7 +47,8 @@ pub(crate) fn conform(arguments: ConformArgs) -> ExitCode {
     let seed = arguments.seed;
     let outcome = runtime
         .block_on(under_signals(|cancel| {
-            let controls = controls(cancel, folder.as_ref());
+            let mut controls = controls(cancel, folder.as_ref());
+            controls.arguments = named_again(&arguments);
             carry(arguments, (selection, terms), controls)
         }))
         .unwrap_or_else(|error| nothing(seed, error));
@@ -74,6 +75,21 @@ fn selection(arguments: &ConformArgs, terms: &Terms) -> Result<Selection, Error>
         ));
     }
     Ok(selection)
+}
+
+/// The arguments that name the same target again.
+fn named_again(arguments: &ConformArgs) -> String {
+    let fault = arguments.fault.and_then(fault_row);
+    let mut again = again(&[
+        ("fault", fault.map(|row| row.name.to_owned())),
+        ("target-json", shown(arguments.target_json.as_deref())),
+        ("profile", shown(arguments.profile.as_deref())),
+    ]);
+    for variant in variants(&arguments.variant).unwrap_or_default() {
+        again.push_str(" --variant ");
+        again.push_str(variant);
+    }
+    again
 }
 
 async fn carry(

@@ -54,7 +54,12 @@ pub(crate) fn run(arguments: RunArgs) -> ExitCode {
     let seed = arguments.seed;
     let outcome = runtime
         .block_on(under_signals(|cancel| {
-            let controls = controls(cancel, folder.as_ref());
+            let mut controls = controls(cancel, folder.as_ref());
+            controls.arguments = again(&[
+                ("fault", fault_name(&arguments).map(str::to_owned)),
+                ("target-json", shown(arguments.target_json.as_deref())),
+                ("profile", shown(arguments.profile.as_deref())),
+            ]);
             carry(arguments, terms, controls)
         }))
         .unwrap_or_else(|error| nothing(seed, error));
@@ -101,6 +106,24 @@ pub(super) fn controls(cancel: watch::Receiver<bool>, folder: Option<&ReportFold
         controls.results = folder.results();
     }
     controls
+}
+
+/// The arguments with a value, as they stand on a command line.
+pub(super) fn again(arguments: &[(&str, Option<String>)]) -> String {
+    let given = arguments
+        .iter()
+        .filter_map(|(name, value)| Some(format!(" --{name} {}", value.as_ref()?)));
+    given.collect()
+}
+
+/// A path as an argument for a shell.
+pub(super) fn shown(path: Option<&Path>) -> Option<String> {
+    let path = path?.display().to_string();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    if path.bytes().all(plain) {
+        return Some(path);
+    }
+    Some(format!("'{}'", path.replace('\'', r"'\''")))
 }
 
 /// The target that a file describes.

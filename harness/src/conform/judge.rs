@@ -308,7 +308,7 @@ impl Judged<'_> {
             "muster conform --only {{id}} --set {} --seed {}{} --report DIR",
             options.selection.set.as_str(),
             options.seed,
-            options.origin.arguments()
+            self.ground.controls.arguments
         )
     }
 

@@ -158,7 +158,7 @@ fn command(ground: &Ground) -> String {
         load.devices,
         load.duration.as_millis(),
     );
-    command.push_str(&ground.options.origin.arguments());
+    command.push_str(&ground.controls.arguments);
     command
 }
 
