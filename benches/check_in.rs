@@ -57,7 +57,7 @@ fn core(criterion: &mut Criterion) {
         idempotency_key: None,
         body,
     };
-    let core = world.core();
+    let core = &mut world.core;
     let mut next = bodies.iter().cycle();
     criterion.bench_function("core/no-op/shared", |bencher| {
         bencher.iter(|| {

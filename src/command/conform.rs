@@ -79,9 +79,9 @@ fn selection(arguments: &ConformArgs, terms: &Terms) -> Result<Selection, Error>
 
 /// The arguments that name the same target again.
 fn named_again(arguments: &ConformArgs) -> String {
-    let fault = arguments.fault.and_then(fault_row);
+    let fault = arguments.fault.as_ref().map(ToString::to_string);
     let mut again = again(&[
-        ("fault", fault.map(|row| row.name.to_owned())),
+        ("fault", fault),
         ("target-json", shown(arguments.target_json.as_deref())),
         ("profile", shown(arguments.profile.as_deref())),
     ]);

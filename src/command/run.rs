@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: RunArgs) -> ExitCode {
         .block_on(under_signals(|cancel| {
             let mut controls = controls(cancel, folder.as_ref());
             controls.arguments = again(&[
-                ("fault", fault_name(&arguments).map(str::to_owned)),
+                ("fault", fault_name(&arguments)),
                 ("target-json", shown(arguments.target_json.as_deref())),
                 ("profile", shown(arguments.profile.as_deref())),
             ]);

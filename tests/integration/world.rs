@@ -27,7 +27,8 @@ pub(crate) struct World {
     /// Requests that went over the management plane.
     pub messages: u64,
     seed: u64,
-    core: Core,
+    /// For whoever has requests of its own.
+    pub core: Core,
     tokens: BTreeMap<String, String>,
     timers: BinaryHeap<Reverse<(UtcMillis, usize)>>,
     next_request: u128,
@@ -202,11 +203,6 @@ impl World {
             };
             next = link.strip_prefix(&root).unwrap().to_owned();
         }
-    }
-
-    /// The core, for whoever has requests of its own.
-    pub(crate) fn core(&mut self) -> &mut Core {
-        &mut self.core
     }
 
     /// Id of the managed device behind a member.
