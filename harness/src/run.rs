@@ -223,7 +223,7 @@ impl Ground {
         });
         happened.load = load;
         for outcome in &outcomes {
-            self.record_scenario(outcome, 0.0);
+            self.record_scenario(outcome, None);
         }
         happened.scenarios = outcomes;
         self.record_phase("load");

@@ -112,7 +112,7 @@ async fn together(
     while let Some(joined) = running.join_next().await {
         match joined {
             Ok((order, scenario)) => {
-                ground.record_scenario(&scenario.outcome, scenario.seconds);
+                ground.record_scenario(&scenario.outcome, Some(scenario.seconds));
                 played[order] = Some(scenario);
             }
             Err(error) => panics.push(error.to_string()),

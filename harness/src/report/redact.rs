@@ -71,9 +71,15 @@ impl Redactor {
         clean
     }
 
-    /// A body of a message as text without secrets.
+    /// A body of a message as text without secrets, cut when it is long.
     #[must_use]
     pub fn body(&self, body: &[u8]) -> String {
+        cut(self.whole_body(body))
+    }
+
+    /// A body of a message as text without secrets.
+    #[must_use]
+    pub fn whole_body(&self, body: &[u8]) -> String {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let Ok(text) = std::str::from_utf8(body) else {
             return withheld(body.len(), "text");
@@ -83,7 +89,7 @@ impl Redactor {
             Some(b'<') => self.xml(text),
             Some(_) | None => text.to_owned(),
         };
-        cut(self.scan(&clean))
+        self.scan(&clean)
     }
 
     fn json(&self, text: &str) -> String {

@@ -27,7 +27,7 @@ impl Ground {
     }
 
     /// A scenario has ended.
-    pub(crate) fn record_scenario(&self, outcome: &ScenarioOutcome, seconds: f64) {
+    pub(crate) fn record_scenario(&self, outcome: &ScenarioOutcome, seconds: Option<f64>) {
         if self.controls.results.is_nowhere() {
             return;
         }

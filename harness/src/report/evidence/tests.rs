@@ -218,6 +218,33 @@ fn the_script_takes_new_ids_from_answers_and_those_of_devices_from_variables() {
 }
 
 #[test]
+fn a_long_list_is_shown_as_far_as_it_concerns_the_device() {
+    let list = |names: &[&str]| {
+        let element = |name: &&str| serde_json::json!({ "deviceName": name });
+        let value: Vec<Value> = names.iter().map(element).collect();
+        serde_json::json!({ "value": value })
+            .to_string()
+            .into_bytes()
+    };
+    let others = ["A", "B", "C", "D", "E", "F"];
+    let one = ["A", "B", "C", "D", "E", "LAB-0007"];
+    for (names, sentence) in [
+        (&others[..], "none of its 6 elements speaks of"),
+        (&one[..], "of its 6 elements the 1 that speak of"),
+        (&others[..3], "The answer:"),
+    ] {
+        let (transcript, mut proofs) = story();
+        let audit = "/graph/beta/deviceManagement/auditEvents";
+        let mut log = exchange(Plane::Admin, "auditor", ("GET", audit), 9);
+        log.response = list(names);
+        proofs.push(transcript.record(log));
+        let files = files(&transcript, proofs);
+        let page = file(&files, "violation.md");
+        assert!(page.contains(sentence), "{sentence} in\n{page}");
+    }
+}
+
+#[test]
 fn what_is_left_out_is_counted() {
     let transcript = Transcript::default();
     let count = story::EXCHANGES_MAX + 20;

@@ -14,6 +14,8 @@ use crate::catalogue::Source;
 
 /// The latest proofs are shown on the page itself.
 const SHOWN_MAX: usize = 2;
+/// Longer lists are shown in part.
+const ELEMENTS_MAX: usize = 5;
 /// Lines of the timeline on the page.
 const LINES_MAX: usize = 12;
 /// Longest body on the page, in characters.
@@ -134,45 +136,65 @@ fn shown(prover: &Prover<'_>, proof: &Proof<'_>, scene: &Scene, page: &mut Page)
         ("request", &exchange.request),
         ("answer", &exchange.response),
     ] {
-        let body = prover.redactor.body(bytes);
+        // Shortened only when it is laid out: half a list cannot be.
+        let body = prover.redactor.whole_body(bytes);
         if body.is_empty() {
             continue;
         }
-        let (language, text, left_out) = laid_out(&body, &proof.story);
-        let elements = match left_out {
-            0 => String::new(),
-            count => format!(", without {count} elements that speak of other things"),
-        };
-        page.paragraph(&format!("The {name}{elements}:"));
+        let (language, text, elements) = laid_out(&body, &proof.story);
+        page.paragraph(&format!("The {name}{}:", elements.sentence()));
         // Four back-ticks: a body may hold three.
         page.paragraph(&format!("````{language}\n{}\n````", cut(&text)));
     }
 }
 
-/// A body as the page shows it: of a long list the elements that concern the story, and how many are
-/// left out.
-fn laid_out(body: &str, story: &Story) -> (&'static str, String, usize) {
+/// What is shown of a list.
+enum Elements {
+    All,
+    /// Those that speak of the story, and how many there are.
+    Some {
+        shown: usize,
+        of: usize,
+    },
+}
+
+impl Elements {
+    fn sentence(&self) -> String {
+        match self {
+            Self::All => String::new(),
+            Self::Some { shown: 0, of } => {
+                format!("; none of its {of} elements speaks of the devices and requests above")
+            }
+            Self::Some { shown, of } => format!(
+                "; of its {of} elements the {shown} that speak of the devices and requests above"
+            ),
+        }
+    }
+}
+
+/// A body as the page shows it: of a long list the elements that concern the story.
+fn laid_out(body: &str, story: &Story) -> (&'static str, String, Elements) {
     let Ok(mut json) = serde_json::from_str::<Value>(body) else {
         return match indented(body) {
-            Some(xml) => ("xml", xml, 0),
-            None => ("", body.to_owned(), 0),
+            Some(xml) => ("xml", xml, Elements::All),
+            None => ("", body.to_owned(), Elements::All),
         };
     };
     let list = json.get_mut("value").and_then(Value::as_array_mut);
-    let left_out = list.map_or(0, |list| {
-        let before = list.len();
-        let marks = marks(story);
-        let concerns = |element: &Value| {
-            let text = element.to_string();
-            marks.iter().any(|mark| text.contains(mark.as_str()))
-        };
-        if list.iter().any(concerns) {
-            list.retain(concerns);
+    let elements = match list {
+        Some(list) if list.len() > ELEMENTS_MAX => {
+            let (marks, of) = (marks(story), list.len());
+            list.retain(|element| {
+                let text = element.to_string();
+                marks.iter().any(|mark| text.contains(mark.as_str()))
+            });
+            let shown = list.len();
+            Elements::Some { shown, of }
         }
-        before - list.len()
-    });
+        Some(_) | None => Elements::All,
+    };
     let text = serde_json::to_string_pretty(&json).unwrap_or_default();
-    ("json", text, left_out)
+    ("json", text, elements)
 }
 
 /// XML with a line for each element; `None` for anything else.

@@ -75,8 +75,9 @@ pub struct PhaseLine {
 pub struct ScenarioLine {
     /// Its name.
     pub name: String,
-    /// How long it took; 0 where it ran beside a load and was not timed.
-    pub seconds: f64,
+    /// How long it took; absent where it ran beside a load and was not timed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
     /// Cases that it collected.
     pub cases: u64,
     /// How often it put each requirement to the test.

@@ -25,7 +25,7 @@ impl Drop for Scratch {
 fn scenario() -> Line {
     Line::Scenario(ScenarioLine {
         name: "rotate".to_owned(),
-        seconds: 1.5,
+        seconds: Some(1.5),
         cases: 12,
         armed: BTreeMap::from([("REQ-ROTATE-003".to_owned(), 40)]),
         violated: BTreeMap::from([("REQ-ROTATE-003".to_owned(), 3)]),
