@@ -58,7 +58,7 @@ impl Engine {
             AttemptKind::Offline => Some(Refusal::Offline),
             AttemptKind::Unbacked => Some(Refusal::Unbacked),
         };
-        let place = u32::try_from(self.attempts.len()).ok();
+        let place = self.attempts.len();
         let wakes = u64::from(self.ground.channels.wakes(begin.device));
         let Some(slot) = self.slots.get_mut(local) else {
             return Begun {
@@ -78,7 +78,7 @@ impl Engine {
         if let Some(belief) = &mut slot.belief {
             belief.request_rotation(refused);
         }
-        slot.attempt = place;
+        slot.begin_attempt(place);
         let password_before = self.password_digest(local);
         self.attempts.push(AttemptRecord {
             attempt: begin.attempt,
@@ -106,7 +106,7 @@ impl Engine {
 
     /// The attempt that is under way at a device.
     pub(super) fn attempt_of(&mut self, local: usize) -> Option<&mut AttemptRecord> {
-        let place = usize::try_from(self.slots.get(local)?.attempt?).ok()?;
+        let place = self.slots.get(local)?.attempt()?;
         self.attempts.get_mut(place)
     }
 

@@ -13,6 +13,7 @@ use protocol::JoinType;
 use protocol::time::UtcMillis;
 
 use super::attempt::AttemptRecord;
+use super::credentials::Credentials;
 use super::lane::{Lane, LaneMode};
 use super::setup::Enrolled;
 use super::slot::{NEVER, Resting, Slot};
@@ -75,6 +76,7 @@ pub(super) struct Engine {
     pub(super) slots: Vec<Slot>,
     timers: Timers,
     pub(super) commons: Commons,
+    pub(super) credentials: Credentials,
     pub(super) lane: Lane,
     /// What devices get that the load policy reaches, and what the others get.
     classes: Vec<(Reached, Arc<Class>)>,
@@ -133,6 +135,7 @@ impl Engine {
             slots: std::iter::repeat_with(Slot::new).take(devices).collect(),
             timers: Timers::new(devices),
             commons: Commons::default(),
+            credentials: Credentials::default(),
             classes: Vec::new(),
             books: Books::default(),
             timings,

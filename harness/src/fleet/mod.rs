@@ -6,6 +6,7 @@
 //! | [`mix`] | how many devices of which kind |
 //! | [`timers`] | one timer a device |
 //! | `engine` | what a shard decides, without a socket and without a clock |
+//! | `credentials` | what devices enrol with |
 //! | `slot` | what it keeps of a device between sessions |
 //! | `visit` | one session of a device: its requests, its answers |
 //! | `lane` | the short way of a check-in with nothing to do |
@@ -25,6 +26,7 @@ use uuid::Uuid;
 
 mod alarm;
 mod attempt;
+mod credentials;
 #[cfg(test)]
 mod desk;
 mod engine;

@@ -11,6 +11,7 @@ use protocol::graph::device::DirectoryDevice;
 use protocol::graph::list::Page;
 use uuid::Uuid;
 
+use super::credentials::Credentials;
 use super::engine::Engine;
 use super::shard::{Shard, WORKERS_MAX};
 use super::slot::Resting;
@@ -66,7 +67,9 @@ impl Shard {
             }
         })
         .await?;
-        let mut enrolled = std::mem::take(&mut self.engine.borrow_mut().enrolled);
+        let mut engine = self.engine.borrow_mut();
+        engine.credentials = Credentials::default();
+        let mut enrolled = std::mem::take(&mut engine.enrolled);
         // A device that enrolled twice counts with its latest id.
         enrolled.reverse();
         enrolled.sort_by_key(|one| one.device);
@@ -133,8 +136,9 @@ impl Shard {
         let body = registration(&spec);
         let credential = wire::register(&self.pools, &self.context.target, &body).await?;
         let mut engine = self.engine.borrow_mut();
+        let ticket = engine.credentials.keep(&credential);
         if let Some(slot) = engine.slots.get_mut(local) {
-            slot.resting = Resting::Registered(Box::new(credential));
+            slot.resting = Resting::Registered(ticket);
         }
         engine.ground.progress.registered();
         Ok(())
@@ -223,11 +227,14 @@ impl Shard {
     }
 
     fn take_for_enrollment(&self, local: usize) -> Option<(Box<Device>, Credential)> {
-        let mut engine = self.engine.borrow_mut();
+        let engine = &mut *self.engine.borrow_mut();
         let spec = engine.spec(local)?;
         let slot = engine.slots.get_mut(local)?;
         match std::mem::replace(&mut slot.resting, Resting::Away) {
-            Resting::Registered(credential) => Some((Box::new(silent_device(spec)), *credential)),
+            Resting::Registered(ticket) => {
+                let credential = engine.credentials.credential(ticket);
+                Some((Box::new(silent_device(spec)), credential))
+            }
             other @ (Resting::Unknown | Resting::Asleep(_) | Resting::Awake(_) | Resting::Away) => {
                 slot.resting = other;
                 None

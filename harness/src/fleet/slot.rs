@@ -1,11 +1,11 @@
 //! What a shard keeps of one device between two sessions.
 
-use std::num::NonZeroI64;
+use std::num::{NonZeroI64, NonZeroU32};
 
 use emulator::{Device, Rested};
-use protocol::enrollment::Credential;
 use protocol::time::{UtcMillis, UtcTicks};
 
+use super::credentials::Ticket;
 use crate::load::AttemptKind;
 use crate::model::{Belief, Rotation};
 
@@ -18,8 +18,8 @@ pub(super) struct Slot {
     pub(super) next_event: u64,
     /// When the password expires, by the last upload that was taken, in ticks.
     expires: Option<NonZeroI64>,
-    /// The latest rotation attempt, in the shard's list.
-    pub(super) attempt: Option<u32>,
+    /// The latest rotation attempt, in the shard's list, counted from 1.
+    attempt: Option<NonZeroU32>,
     /// A push was answered and its session not yet started.
     pub(super) pushed: bool,
 }
@@ -34,7 +34,7 @@ pub(super) enum Resting {
     /// Nothing yet.
     Unknown,
     /// Known to the directory, with this credential for its enrolment.
-    Registered(Box<Credential>),
+    Registered(Ticket),
     /// Enrolled, in the compact form.
     Asleep(Rested),
     /// Not fit for the compact form: it failed to enrol, or has something unfinished.
@@ -68,6 +68,17 @@ impl Slot {
     /// A backup was accepted.
     pub(super) const fn is_backed_up(&self) -> bool {
         self.expires.is_some()
+    }
+
+    /// The latest rotation attempt, in the shard's list.
+    pub(super) fn attempt(&self) -> Option<usize> {
+        usize::try_from(self.attempt?.get() - 1).ok()
+    }
+
+    /// Notes the latest rotation attempt, by its place in the shard's list.
+    pub(super) fn begin_attempt(&mut self, place: usize) {
+        let number = u32::try_from(place.saturating_add(1)).ok();
+        self.attempt = number.and_then(NonZeroU32::new);
     }
 
     /// Notes when the password expires that the directory took.

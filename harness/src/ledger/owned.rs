@@ -11,8 +11,15 @@ pub(super) struct Owned {
     ordered: usize,
 }
 
+/// Room that is added at least.
+const GROWTH_MIN: usize = 1_024;
+
 impl Owned {
     pub(super) fn add(&mut self, id: Uuid) {
+        if self.ids.len() == self.ids.capacity() {
+            // Doubling would leave half of a large set empty.
+            self.ids.reserve_exact(self.ids.len() / 8 + GROWTH_MIN);
+        }
         self.ids.push(id);
     }
 
