@@ -124,18 +124,24 @@ impl Device {
     /// A session of at most `messages` messages of a device that need not be served at all.
     pub(crate) fn knock(&mut self, world: &mut World, messages: u32) {
         self.session += 1;
-        let mut body = self.package_1(self.session);
-        for msg_id in 1..=messages {
-            let answer = self.send(world, &body);
-            if answer.status != 200 {
+        let first = self.package_1(self.session);
+        let mut next = self.say(world, 1, &first);
+        for msg_id in 2..=messages {
+            let Some(body) = next else {
                 return;
-            }
-            let commands = self.read(&answer.body, msg_id);
-            if commands.is_empty() {
-                return;
-            }
-            body = self.reply(world, msg_id, &commands);
+            };
+            next = self.say(world, msg_id, &body);
         }
+    }
+
+    /// Sends one message of a session; the next one, where there is anything to answer.
+    pub(crate) fn say(&mut self, world: &mut World, msg_id: u32, body: &[u8]) -> Option<Vec<u8>> {
+        let answer = self.send(world, body);
+        if answer.status != 200 {
+            return None;
+        }
+        let commands = self.read(&answer.body, msg_id);
+        (!commands.is_empty()).then(|| self.reply(world, msg_id, &commands))
     }
 
     pub(crate) fn package_1(&self, session: u32) -> Vec<u8> {

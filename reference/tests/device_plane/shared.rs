@@ -25,6 +25,8 @@ enum Event {
     CheckIn(usize),
     /// The device goes away after so many messages.
     BreaksOff(usize, u32),
+    /// Something happens between the first message and the second.
+    During(usize, Call),
     /// The last first message comes once more.
     Repeat(usize),
     /// A first message in another form, which means the same.
@@ -59,6 +61,7 @@ enum Call {
 struct Side {
     world: World,
     devices: Vec<Device>,
+    /// The directory objects of the devices, then the users.
     objects: Vec<Uuid>,
     policies: Vec<Uuid>,
     groups: Vec<Uuid>,
@@ -108,7 +111,8 @@ fn replay(seed: u64) -> u32 {
 fn draw(rng: &mut Pcg64Mcg) -> Event {
     let device = rng.random_range(0..4);
     match rng.random_range(0..40) {
-        0..=13 => Event::CheckIn(device),
+        0..=11 => Event::CheckIn(device),
+        12 | 13 => Event::During(device, draw_call(device, rng)),
         14 => Event::BreaksOff(device, rng.random_range(1..3)),
         15..=17 => Event::Repeat(device),
         18 | 19 => Event::Pretty(device),
@@ -148,7 +152,12 @@ fn one_of<T: Copy>(choices: &[T], rng: &mut Pcg64Mcg) -> T {
 
 /// Within the time of repeats and beyond it, beyond the life of an action and of a channel.
 const PAUSES_MS: [i64; 5] = [1, 59_000, 120_000, 25 * 3_600_000, 16 * UtcMillis::DAY_MS];
-const SILENCES: [&str; 3] = ["Exec ResetPassword", "Atomic", "Get Push/ChannelURI"];
+const SILENCES: [&str; 4] = [
+    "Exec ResetPassword",
+    "Get ResetPasswordStatus",
+    "Atomic",
+    "Get Push/ChannelURI",
+];
 const JOINS: [JoinType; 3] = [
     JoinType::EntraJoined,
     JoinType::EntraHybridJoined,
@@ -168,14 +177,12 @@ impl Side {
             .zip(joins)
             .map(|(place, join)| world.device_of(&format!("D{place}"), join, "10.0.26100.1"))
             .collect();
-        let objects = devices
+        let mut objects: Vec<Uuid> = devices
             .iter()
             .filter(|device| device.entra.is_some())
             .map(|device| world.object(device))
             .collect();
-        for user in USERS {
-            world.user(user);
-        }
+        objects.extend(USERS.map(|user| world.user(user)));
         let ages = [10, 20, 10].map(|age| (Leaf::PasswordAgeDays, age));
         let policies = [1, 1, 2].map(|directory| (Leaf::BackupDirectory, directory));
         let policies: Vec<Uuid> = (0..)
@@ -184,10 +191,13 @@ impl Side {
             .map(|((place, directory), age)| world.policy(&format!("P{place}"), &[directory, age]))
             .collect();
         let groups = vec![
-            world.group("G0", &devices.iter().take(3).collect::<Vec<_>>()),
-            world.group("G1", &[&devices[0]]),
+            world.group("G0", &[&devices[0], &devices[1]]),
+            world.group("G1", &[&devices[2]]),
         ];
         world.assign(policies[0], &groups[..1]);
+        world.assign(policies[2], &groups[1..]);
+        // Otherwise there is evidence of its backup from the first session on.
+        devices[2].silent.insert(SILENCES[1]);
         for device in &mut devices {
             // The directory may refuse it at any time; uploads are events of their own.
             device.uploads_on_exec = false;
@@ -209,6 +219,16 @@ impl Side {
         match event {
             Event::CheckIn(device) => self.devices[device].knock(world, 8),
             Event::BreaksOff(device, messages) => self.devices[device].knock(world, messages),
+            Event::During(place, call) => {
+                let device = &mut self.devices[place];
+                device.session += 1;
+                let first = device.package_1(device.session);
+                let second = device.say(world, 1, &first);
+                self.administer(call);
+                if let Some(second) = second {
+                    self.devices[place].say(&mut self.world, 2, &second);
+                }
+            }
             Event::Repeat(device) => {
                 let device = &self.devices[device];
                 let body = device.package_1(device.session);
