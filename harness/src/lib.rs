@@ -14,6 +14,7 @@
 //! | [`profile`], [`properties`], [`expectations`] | what a target declares, chooses and is known to fail |
 //! | [`dev`] | the judgement of our own device |
 //! | [`ledger`] | operations against audit events |
+//! | [`leak`] | looks for passwords where none may be |
 //! | [`transcript`], [`report`], [`exit`] | evidence, reports, exit codes |
 //! | [`clock`], [`usage`], [`limits`] | time, processor time and memory, bounds on waiting |
 //! | [`run`] | the whole of it, in order |
