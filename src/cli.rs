@@ -209,7 +209,7 @@ pub(crate) struct ProveArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub sample: Option<u16>,
     /// Cores that run at a time.
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub jobs: u8,
     /// Seed of everything that is drawn.
     #[arg(long, default_value_t = 1, value_name = "N")]

@@ -53,7 +53,8 @@ impl Hollow {
                  AUDIT-007,AUDIT-012,RBAC-003,RBAC-004,RBAC-005,RBAC-006,RBAC-007,JOIN-*,ACCOUNT-*,\
                  BACKUP-*,REPORT-002,REPORT-003,REPORT-004,PROTO-*,CSP-*"
             }
-            Self::Audit => "AUDIT-*",
+            // That no password leaks (AUDIT-010) is looked for in all that the target says.
+            Self::Audit => "AUDIT-00?,AUDIT-011,AUDIT-012",
             Self::Actions => {
                 "CHECKIN-002,ROTATE-00?,ROTATE-010,ROTATE-012,ROTATE-013,ROTATE-014,ROTATE-015,\
                  BULK-005,PROTO-007"

@@ -172,6 +172,8 @@ struct CallMade {
     correlation: Uuid,
     /// Calls of this kind to this device before it, each with its event.
     before: usize,
+    /// When the target listed it as failed, by the target's clock.
+    failed_at: Option<UtcTicks>,
     from: UtcMillis,
     to: UtcMillis,
     exchange: ExchangeId,
@@ -202,7 +204,7 @@ impl Facts<'_, '_> {
         let calls: Vec<CallMade> = [accepted, offline].into_iter().flatten().collect();
         let ours: Vec<Uuid> = calls.iter().map(|call| call.correlation).collect();
         for call in calls {
-            found.push(self.managed_event(call, &ours).await?);
+            found.extend(self.managed_event(call, &ours).await?);
         }
         found.push(self.recover_event(recovered).await?);
         // The device goes on as any other.
@@ -226,6 +228,8 @@ impl Facts<'_, '_> {
         let reply = reply?;
         let (rows, _) = self.cohort.rotation_rows(self.member).await?;
         let failed = super::cohort::newest(&rows).is_some_and(|action| action.state.is_final());
+        let newest = rows.iter().max_by_key(|row| row.start_date_time);
+        let failed_at = newest.map(|row| row.last_updated_date_time);
         // Contract 5: Failure says that the action was listed as failed before the answer.
         let stands = reply.is_success() && failed == (result == "Failure");
         Ok(stands.then(|| CallMade {
@@ -238,6 +242,7 @@ impl Facts<'_, '_> {
             },
             correlation: reply.client_request_id,
             before,
+            failed_at: failed_at.filter(|_| failed),
             from,
             to: self.cohort.now(),
             exchange: reply.exchange,
@@ -255,6 +260,7 @@ impl Facts<'_, '_> {
             expected: self.of_directory(format!("{}@muster.test", reader.name()), ACTIVITY_RECOVER),
             correlation: reply.client_request_id,
             before: 0,
+            failed_at: None,
             from,
             to: self.cohort.now(),
             exchange: reply.exchange,
@@ -292,7 +298,12 @@ impl Facts<'_, '_> {
 
     /// The event with the id of the call, or else, where the log has ids of its own or none
     /// (contract 0: open), the one whose place among those of the device is that of the call.
-    async fn managed_event(&self, call: CallMade, ours: &[Uuid]) -> Result<EventCase, Error> {
+    /// `None` when the action failed after its event was written, so that the event may say either.
+    async fn managed_event(
+        &self,
+        call: CallMade,
+        ours: &[Uuid],
+    ) -> Result<Option<EventCase>, Error> {
         let device = self.member.managed.to_string();
         let mut left = looks(self.cohort.audit_limit());
         let (event, log) = loop {
@@ -314,14 +325,18 @@ impl Facts<'_, '_> {
             left -= 1;
             tokio::time::sleep(POLL_INTERVAL).await;
         };
-        Ok(EventCase {
+        let at = event.as_ref().map(|event| event.activity_date_time);
+        if at.is_some_and(|at| call.failed_at.is_some_and(|failed_at| failed_at > at)) {
+            return Ok(None);
+        }
+        Ok(Some(EventCase {
             between: self.between(call.from, call.to),
             what: call.what,
             expected: call.expected,
-            at: event.as_ref().map(|event| event.activity_date_time),
+            at,
             seen: event.map(|event| managed_facts(&event)),
             exchanges: vec![call.exchange, log],
-        })
+        }))
     }
 
     async fn recover_event(&self, call: CallMade) -> Result<EventCase, Error> {
