@@ -43,6 +43,7 @@ pub mod profile;
 pub mod properties;
 pub mod prove;
 pub mod push;
+pub mod quantity;
 pub mod report;
 pub mod run;
 pub mod scenario;

@@ -388,7 +388,7 @@ fn sum_up(parts: &LoadParts, from: Parts) -> Result<LoadOutcome, Error> {
     let measured_ns = last_end_ns.saturating_sub(start_ns);
     // A phase that ended early is as long as it was.
     let planned_ns = if outcome.complete {
-        plan.rate().duration_ns
+        plan.rate().duration_ns()
     } else {
         0
     };

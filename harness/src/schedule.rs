@@ -1,106 +1,297 @@
-//! When check-ins and rotations are planned: pure functions of the load's options.
+//! When check-ins, rotations and other operations are planned: pure functions of the load's
+//! options.
 //!
 //! The model is open: the start of event k is fixed before anything can be late, in integer
-//! nanoseconds from the start of the measured phase.
+//! nanoseconds from the start of the load. A [`Schedule`] is a list of phases one after the other;
+//! it stores no event, answers for any of them, and is the same for any number of shards.
+//!
+//! | module | job |
+//! |---|---|
+//! | `piece` | one shape over a stretch of time |
+//! | `poisson` | arrivals without memory, by number |
+//! | [`spec`] | phases as text, for the command line and fleet files |
+//! | `turns`, `books` | whose turn an event is; what became of the events |
 
-/// An even rate over a duration.
+mod books;
+mod piece;
+mod poisson;
+pub mod spec;
+#[cfg(test)]
+mod tests;
+mod turns;
+
+pub use books::Books;
+pub use turns::Turns;
+
+use piece::Piece;
+
+/// Events a phase may hold; keeps the arithmetic of ramps within 128 bits.
+pub const EVENTS_MAX: u64 = 1 << 28;
+/// Longest phase, about 39 hours; keeps the arithmetic of ramps within 128 bits.
+pub const PHASE_NS_MAX: u64 = 1 << 47;
+/// Steps of one phase of stairs.
+pub const STEPS_MAX: u32 = 1_000;
+
+/// Events in a million seconds: fine enough for a small fleet that checks in every eight hours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate(u64);
+
+/// How the events of a phase lie in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConstantRate {
-    /// Events in a thousand seconds.
-    pub per_1000_s: u64,
-    /// Length of the measured phase.
+pub enum Shape {
+    /// Even distances.
+    Constant(Rate),
+    /// A rate that changes evenly from the first to the second.
+    Ramp(Rate, Rate),
+    /// A rate that changes from the first to the second in equal steps of equal length.
+    Stairs(Rate, Rate, u32),
+    /// Arrivals without memory, drawn from the seed.
+    Poisson(Rate),
+    /// So many events, spread evenly over the first nanoseconds of the phase; 0 for all at once.
+    Storm {
+        /// How many.
+        events: u64,
+        /// Over how long.
+        spread_ns: u64,
+    },
+}
+
+/// A shape over a stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phase {
+    /// How the events lie.
+    pub shape: Shape,
+    /// How long it is.
     pub duration_ns: u64,
 }
 
-const THOUSAND_SECONDS_NS: u128 = 1_000_000_000_000;
-
-impl ConstantRate {
-    /// How many events start before the phase ends.
-    #[must_use]
-    pub fn events(&self) -> u64 {
-        let exact = u128::from(self.duration_ns) * u128::from(self.per_1000_s);
-        u64::try_from(exact.div_ceil(THOUSAND_SECONDS_NS)).unwrap_or(u64::MAX)
-    }
-
-    /// The planned start of event `event`, from the start of the phase.
-    #[must_use]
-    pub fn start_ns(&self, event: u64) -> u64 {
-        let exact = u128::from(event) * THOUSAND_SECONDS_NS;
-        u64::try_from(exact / u128::from(self.per_1000_s.max(1))).unwrap_or(u64::MAX)
-    }
-}
-
-/// The planned check-ins of one device: every `stride`-th event from `next` on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turns {
-    /// The next event of the device.
-    next: u64,
-    stride: u64,
+/// A list of phases, one after the other.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    pieces: Vec<Piece>,
     events: u64,
+    duration_ns: u64,
 }
 
-impl Turns {
-    /// The turns of the device at `place` of `devices` devices that take `events` events in turn.
+/// A phase that cannot be planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScheduleError {
+    /// Longer than [`PHASE_NS_MAX`].
+    TooLong,
+    /// More than [`EVENTS_MAX`] events.
+    TooMany,
+    /// Stairs without a step or with more than [`STEPS_MAX`].
+    Steps(u32),
+}
+
+impl Rate {
+    /// No event at all.
+    pub const ZERO: Self = Self(0);
+
+    /// So many events in a thousand seconds.
     #[must_use]
-    pub const fn new(place: u64, devices: u64, events: u64) -> Self {
+    pub const fn per_1000_s(events: u64) -> Self {
+        Self(events.saturating_mul(1_000))
+    }
+
+    /// So many events in a million seconds.
+    #[must_use]
+    pub const fn per_million_s(events: u64) -> Self {
+        Self(events)
+    }
+
+    /// Every device once in this time, in nanoseconds.
+    #[must_use]
+    pub fn cadence(devices: u64, every_ns: u64) -> Self {
+        let exact = u128::from(devices) * MILLION_SECONDS_NS / u128::from(every_ns.max(1));
+        Self(u64::try_from(exact).unwrap_or(u64::MAX))
+    }
+
+    /// Events in a million seconds.
+    #[must_use]
+    pub const fn in_million_s(self) -> u64 {
+        self.0
+    }
+
+    /// The rate when time runs `factor` times as fast.
+    #[must_use]
+    pub const fn compressed(self, factor: u32) -> Self {
+        // Widening; `u64::from` is not const.
+        Self(self.0.saturating_mul(widen(factor)))
+    }
+
+    /// Events a second.
+    #[must_use]
+    pub fn per_s(self) -> f64 {
+        let whole = u32::try_from(self.0 / 1_000_000).unwrap_or(u32::MAX);
+        let part = u32::try_from(self.0 % 1_000_000).unwrap_or_default();
+        f64::from(whole) + f64::from(part) / 1e6
+    }
+}
+
+/// Nanoseconds of the time that a [`Rate`] counts in.
+const MILLION_SECONDS_NS: u128 = 1_000_000_000_000_000;
+
+const fn widen(factor: u32) -> u64 {
+    let [a, b, c, d] = factor.to_le_bytes();
+    u64::from_le_bytes([a, b, c, d, 0, 0, 0, 0])
+}
+
+impl Phase {
+    /// The phase when time runs `factor` times as fast: as many events in less time.
+    #[must_use]
+    pub fn compressed(self, factor: u32) -> Self {
+        let factor_ns = u64::from(factor.max(1));
+        let shape = match self.shape {
+            Shape::Constant(rate) => Shape::Constant(rate.compressed(factor)),
+            Shape::Ramp(from, to) => Shape::Ramp(from.compressed(factor), to.compressed(factor)),
+            Shape::Stairs(from, to, steps) => {
+                Shape::Stairs(from.compressed(factor), to.compressed(factor), steps)
+            }
+            Shape::Poisson(rate) => Shape::Poisson(rate.compressed(factor)),
+            Shape::Storm { events, spread_ns } => Shape::Storm {
+                events,
+                spread_ns: spread_ns / factor_ns,
+            },
+        };
         Self {
-            next: place,
-            stride: if devices == 0 { 1 } else { devices },
-            events,
+            shape,
+            duration_ns: self.duration_ns / factor_ns,
+        }
+    }
+}
+
+impl Schedule {
+    /// Plans the phases one after the other. The seed decides what is drawn.
+    ///
+    /// # Errors
+    /// A phase that is too long, holds too many events, or has no steps.
+    pub fn new(phases: &[Phase], seed: u64) -> Result<Self, ScheduleError> {
+        let mut schedule = Self {
+            pieces: Vec::new(),
+            events: 0,
+            duration_ns: 0,
+        };
+        for phase in phases {
+            schedule.add(*phase, seed)?;
+        }
+        Ok(schedule)
+    }
+
+    /// An even rate over a duration, cut at the bounds of a phase.
+    #[must_use]
+    pub fn constant(rate: Rate, duration_ns: u64) -> Self {
+        let duration_ns = duration_ns.min(PHASE_NS_MAX);
+        let most = u128::from(EVENTS_MAX) * MILLION_SECONDS_NS / u128::from(duration_ns.max(1));
+        let rate = rate.min(Rate(u64::try_from(most).unwrap_or(u64::MAX)));
+        let piece = Piece::constant(rate, duration_ns);
+        Self {
+            events: piece.events(),
+            pieces: vec![piece],
+            duration_ns,
         }
     }
 
-    /// The next event, if the phase has one left for the device.
+    /// How many events there are.
     #[must_use]
-    pub fn peek(&self) -> Option<u64> {
-        (self.next < self.events).then_some(self.next)
+    pub const fn events(&self) -> u64 {
+        self.events
     }
 
-    /// Passes on to the event after.
-    pub const fn advance(&mut self) {
-        self.next = self.next.saturating_add(self.stride);
+    /// How long all phases are together.
+    #[must_use]
+    pub const fn duration_ns(&self) -> u64 {
+        self.duration_ns
     }
 
-    /// Events that are left.
+    /// The planned start of event `event`, from the start of the first phase; never less than that
+    /// of the event before. The end of the last phase for an event that there is not.
     #[must_use]
-    pub const fn left(&self) -> u64 {
-        self.events.saturating_sub(self.next).div_ceil(self.stride)
+    pub fn start_ns(&self, event: u64) -> u64 {
+        if event >= self.events {
+            return self.duration_ns;
+        }
+        let after = self
+            .pieces
+            .partition_point(|piece| piece.first_event <= event);
+        // The first piece begins with event 0, so there is one before.
+        let piece = after.checked_sub(1).and_then(|at| self.pieces.get(at));
+        piece.map_or(self.duration_ns, |piece| {
+            piece.from_ns + piece.start_ns(event - piece.first_event)
+        })
+    }
+
+    /// How many events start before this time.
+    #[must_use]
+    pub fn events_before(&self, at_ns: u64) -> u64 {
+        let (mut low, mut high) = (0, self.events);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.start_ns(middle) < at_ns {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    fn add(&mut self, phase: Phase, seed: u64) -> Result<(), ScheduleError> {
+        if phase.duration_ns > PHASE_NS_MAX {
+            return Err(ScheduleError::TooLong);
+        }
+        let Shape::Stairs(from, to, steps) = phase.shape else {
+            // Every phase draws from a stream of its own.
+            let number = u64::try_from(self.pieces.len()).unwrap_or(u64::MAX);
+            let piece = Piece::new(phase, seed ^ number.rotate_left(32))?;
+            self.append(piece, phase.duration_ns);
+            return Ok(());
+        };
+        if !(1..=STEPS_MAX).contains(&steps) {
+            return Err(ScheduleError::Steps(steps));
+        }
+        for step in 0..steps {
+            let step_phase = Phase {
+                shape: Shape::Constant(piece::between(from, to, (step, steps - 1))),
+                duration_ns: share(phase.duration_ns, step, steps),
+            };
+            self.append(Piece::new(step_phase, seed)?, step_phase.duration_ns);
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, mut piece: Piece, duration_ns: u64) {
+        piece.first_event = self.events;
+        piece.from_ns = self.duration_ns;
+        self.duration_ns = self.duration_ns.saturating_add(duration_ns);
+        self.events = self.events.saturating_add(piece.events());
+        // A stretch without events would stand before its neighbour under the same number.
+        if piece.events() > 0 {
+            self.pieces.push(piece);
+        }
     }
 }
 
-/// The books of the planned check-ins. What starts is counted where it starts, so that the sums
-/// prove that nothing was lost in between.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Books {
-    /// Check-ins that the plan holds.
-    pub planned: u64,
-    /// Sessions started for a planned check-in.
-    pub started: u64,
-    /// Planned check-ins that could not start within a second of their time.
-    pub not_started: u64,
-    /// Started ones that came to their proper end.
-    pub completed: u64,
-    /// Started ones that did not.
-    pub failed: u64,
+/// The length of one of `steps` equal parts; together they are the whole.
+fn share(duration_ns: u64, step: u32, steps: u32) -> u64 {
+    let edge = |step: u32| {
+        let exact = u128::from(duration_ns) * u128::from(step) / u128::from(steps.max(1));
+        u64::try_from(exact).unwrap_or(u64::MAX)
+    };
+    edge(step + 1) - edge(step)
 }
 
-impl Books {
-    /// True when planned = started + `not_started` and started = completed + failed.
-    #[must_use]
-    pub const fn balance(&self) -> bool {
-        self.planned == self.started + self.not_started
-            && self.started == self.completed + self.failed
-    }
-
-    /// Adds the books of another shard.
-    pub const fn merge(&mut self, other: &Self) {
-        self.planned += other.planned;
-        self.started += other.started;
-        self.not_started += other.not_started;
-        self.completed += other.completed;
-        self.failed += other.failed;
+impl std::fmt::Display for ScheduleError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::TooLong => f.write_str("a phase may be 39 hours long at most"),
+            Self::TooMany => write!(f, "a phase may hold {EVENTS_MAX} events at most"),
+            Self::Steps(steps) => write!(f, "stairs have 1 to {STEPS_MAX} steps, not {steps}"),
+        }
     }
 }
+
+impl std::error::Error for ScheduleError {}
 
 /// `count` instants spread evenly over a phase, each in the middle of its share.
 pub fn spread(count: u64, duration_ns: u64) -> impl Iterator<Item = u64> {
@@ -109,95 +300,4 @@ pub fn spread(count: u64, duration_ns: u64) -> impl Iterator<Item = u64> {
         u64::try_from(exact / u128::from(2 * count.max(1))).unwrap_or(u64::MAX)
     };
     (0..count).map(middle)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_are_even_and_fill_the_phase() {
-        for (per_1000_s, duration_ns, events, starts) in [
-            (
-                700_000,
-                10_000_000_000,
-                7_000,
-                [(0, 0), (1, 1_428_571), (6_999, 9_998_571_428)],
-            ),
-            (
-                3_000_000,
-                20_000_000_000,
-                60_000,
-                [(0, 0), (3, 1_000_000), (59_999, 19_999_666_666)],
-            ),
-            (
-                500,
-                3_000_000_000,
-                2,
-                [(0, 0), (1, 2_000_000_000), (1, 2_000_000_000)],
-            ),
-        ] {
-            let rate = ConstantRate {
-                per_1000_s,
-                duration_ns,
-            };
-            assert_eq!(rate.events(), events);
-            for (event, start_ns) in starts {
-                assert_eq!(rate.start_ns(event), start_ns);
-            }
-            assert!(rate.start_ns(events - 1) < duration_ns);
-            assert!(rate.start_ns(events) >= duration_ns);
-        }
-    }
-
-    #[test]
-    fn devices_take_every_event_once() {
-        for (devices, events) in [(3_u64, 10_u64), (10, 3), (1, 5), (7, 7), (4, 0)] {
-            let mut taken = vec![0; usize::try_from(events).unwrap()];
-            (0..devices).for_each(|place| take(Turns::new(place, devices, events), &mut taken));
-            assert!(taken.iter().all(|count| *count == 1), "{devices} {events}");
-        }
-    }
-
-    fn take(mut turns: Turns, taken: &mut [u32]) {
-        for left in (0..turns.left()).rev() {
-            let event = turns.peek().unwrap();
-            taken[usize::try_from(event).unwrap()] += 1;
-            turns.advance();
-            assert_eq!(turns.left(), left);
-        }
-        assert_eq!(turns.peek(), None);
-    }
-
-    #[test]
-    fn books_balance_over_shards() {
-        let mut one = Books {
-            planned: 5,
-            started: 4,
-            not_started: 1,
-            completed: 3,
-            failed: 1,
-        };
-        let two = Books {
-            planned: 2,
-            started: 2,
-            not_started: 0,
-            completed: 2,
-            failed: 0,
-        };
-        assert!(one.balance() && two.balance());
-        one.merge(&two);
-        assert!(one.balance());
-        one.started += 1;
-        assert!(!one.balance());
-    }
-
-    #[test]
-    fn spread_instants_keep_equal_distances() {
-        assert_eq!(
-            spread(4, 8_000).collect::<Vec<_>>(),
-            [1_000, 3_000, 5_000, 7_000]
-        );
-        assert_eq!(spread(0, 8_000).count(), 0);
-    }
 }

@@ -13,7 +13,7 @@ use rand_pcg::Pcg64Mcg;
 use sha2::{Digest, Sha256};
 
 use crate::fleet::mix::{Mix, offline_of_each};
-use crate::schedule::{ConstantRate, spread};
+use crate::schedule::{Rate, Schedule, spread};
 
 /// Fewest rotation attempts where the fleet is large enough to spread them.
 const ATTEMPTS_MIN: u64 = 140;
@@ -98,7 +98,7 @@ pub struct LoadPlan {
     members: Vec<Member>,
     /// The online devices in the order of their turns.
     order: Vec<u32>,
-    rate: ConstantRate,
+    rate: Schedule,
     policy: BTreeMap<Leaf, Value>,
     rotations: Vec<PlannedRotation>,
 }
@@ -121,10 +121,7 @@ impl LoadPlan {
             (_, Some(per_1000_s)) => per_1000_s,
             (_, None) => online * 500,
         };
-        let rate = ConstantRate {
-            per_1000_s,
-            duration_ns,
-        };
+        let rate = Schedule::constant(Rate::per_1000_s(per_1000_s), duration_ns);
         let policy = policy(options.seed);
         let mut plan = Self {
             options,
@@ -156,10 +153,10 @@ impl LoadPlan {
         &self.order
     }
 
-    /// The even rate of check-ins.
+    /// When check-ins start.
     #[must_use]
-    pub const fn rate(&self) -> ConstantRate {
-        self.rate
+    pub const fn rate(&self) -> &Schedule {
+        &self.rate
     }
 
     /// The settings that reach the Entra joined and hybrid devices.
@@ -365,7 +362,7 @@ impl LoadPlan {
         }
         attempts.shuffle(&mut stream(self.options.seed, Purpose::Rotations));
         let count = u64::try_from(attempts.len()).unwrap_or(0);
-        spread(count, self.rate.duration_ns)
+        spread(count, self.rate.duration_ns())
             .zip(attempts)
             .map(|(at_ns, (kind, device))| PlannedRotation {
                 at_ns,
@@ -574,7 +571,7 @@ mod tests {
                 assert!(of(AttemptKind::Offline) > 0 && of(AttemptKind::Unbacked) > 0);
             }
             let ns: Vec<u64> = plan.rotations().iter().map(|one| one.at_ns).collect();
-            assert!(ns.is_sorted() && ns.iter().all(|at| *at < plan.rate().duration_ns));
+            assert!(ns.is_sorted() && ns.iter().all(|at| *at < plan.rate().duration_ns()));
         }
     }
 
