@@ -20,6 +20,7 @@
 //! | [`run`] | the whole of it, in order |
 
 pub mod admin;
+pub mod capacity;
 pub mod case;
 pub mod catalogue;
 pub mod checks;
