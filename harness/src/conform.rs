@@ -18,10 +18,9 @@ pub use summary::{CanaryRow, DeviceRow, NotTested, ScenarioRow, Summary};
 use crate::catalogue::Catalogue;
 use crate::dev::{self, DevRow};
 use crate::error::Error;
-use crate::fleet::mix::Mix;
 use crate::load::LoadOptions;
 use crate::profile::Terms;
-use crate::run::{self, Controls, Ground, Origin, Outcome, RunOptions};
+use crate::run::{self, Controls, Exam, Ground, Origin, Outcome, RunOptions};
 use crate::target::Target;
 
 /// What a conformance run is to do.
@@ -87,18 +86,13 @@ async fn device(catalogue: &Catalogue, options: &ConformOptions) -> Result<Vec<D
 fn run_options(options: &ConformOptions) -> RunOptions {
     RunOptions {
         load: LoadOptions {
-            devices: 0,
             offline_ppm: 0,
-            mix: Mix::DEFAULT,
             duration: std::time::Duration::from_secs(1),
-            per_1000_s: None,
-            seed: options.seed,
-            salt: 0,
-            key_pool: None,
-            shards: None,
+            ..LoadOptions::even(0, options.seed)
         },
         push_token: options.push_token.clone(),
         origin: options.origin.clone(),
         terms: options.terms.clone(),
+        exam: Exam::default(),
     }
 }

@@ -8,7 +8,9 @@
 //! |---|---|
 //! | [`target`], [`http`], [`admin`] | talk to the target |
 //! | [`lab`], [`fleet`], [`push`], [`keys`] | devices: one by one for scenarios, in shards for load |
-//! | [`schedule`], [`load`], [`metrics`] | when devices check in, and how long it took |
+//! | [`schedule`], [`load`], [`fleet_file`] | when devices check in, and what else goes on |
+//! | [`metrics`], [`interval_log`], [`threshold`], [`validity`] | how long it took, and whether that may be believed |
+//! | [`capacity`], [`doctor`] | how much a target, and this machine, can take |
 //! | [`model`] | what an answer must contain |
 //! | [`scenario`], [`case`], [`checks`], [`verdict`], [`catalogue`] | situations, facts, judgement |
 //! | [`profile`], [`properties`], [`expectations`] | what a target declares, chooses and is known to fail |
@@ -16,6 +18,7 @@
 //! | [`ledger`] | operations against audit events |
 //! | [`leak`] | looks for passwords where none may be |
 //! | [`transcript`], [`report`], [`exit`] | evidence, reports, exit codes |
+//! | [`quantity`] | numbers with units |
 //! | [`clock`], [`usage`], [`limits`] | time, processor time and memory, bounds on waiting |
 //! | [`run`] | the whole of it, in order |
 
@@ -27,11 +30,14 @@ pub mod checks;
 pub mod clock;
 pub mod conform;
 pub mod dev;
+pub mod doctor;
 pub mod error;
 pub mod exit;
 pub mod expectations;
 pub mod fleet;
+pub mod fleet_file;
 pub mod http;
+pub mod interval_log;
 pub mod keys;
 pub mod lab;
 pub mod leak;
@@ -50,7 +56,9 @@ pub mod run;
 pub mod scenario;
 pub mod schedule;
 pub mod target;
+pub mod threshold;
 mod throttle;
 pub mod transcript;
 pub mod usage;
+pub mod validity;
 pub mod verdict;

@@ -1,5 +1,5 @@
-//! The load: a fleet that checks in at an even rate while some of it is rotated, every answer
-//! verified.
+//! The load: a fleet that checks in as planned while some of it is rotated and administrators go
+//! about their errands, every answer verified.
 //!
 //! [`Load::prepare`], [`Load::go_offline`], [`Load::measure`] and [`Load::finish`] follow one
 //! another. A cancelled run passes through all of them quickly and yields what was measured.
@@ -8,9 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::enrollment::PollSchedule;
 use tokio::sync::{mpsc, watch};
 
+mod errands;
 mod managed;
+mod operations;
 mod outcome;
 mod plan;
 mod rotations;
@@ -22,18 +25,23 @@ pub use plan::{
 };
 
 pub use crate::fleet::mix::Mix;
-pub use crate::fleet::{Phase, Progress, Progressed};
+pub use crate::fleet::{Phase, Progress, Progressed, Shortages, Verification};
+pub use operations::{Errand, OperationsMix};
 
 use crate::admin::{AdminClient, Kept};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::fleet::{Enrolled, Fleet, FleetParts, Order, ShardReport};
+use crate::fleet::{
+    AttemptRecord, Enrolled, Fleet, FleetParts, Order, RoundOrder, RoundReport, ShardReport,
+};
+use crate::interval_log::Kept as KeptSeconds;
+use crate::lab::Lab;
 use crate::ledger::Ledger;
 use crate::limits::Patience;
-use crate::metrics::Timings;
+use crate::metrics::{Intervals, Measured, Operation, Round};
 use crate::model::WrongAnswer;
 use crate::push::PushEndpoint;
-use crate::schedule::Books;
+use crate::schedule::{Books, Schedule};
 use crate::target::Target;
 use crate::transcript::Transcript;
 use managed::Managed;
@@ -41,6 +49,7 @@ use rotations::{Attempt, Rotations};
 
 /// From the order to measure to the first planned check-in: every shard has its timers by then.
 const LEAD_NS: u64 = 50_000_000;
+const MINUTE_NS: u64 = 60_000_000_000;
 /// Scope of the load's exchanges.
 const SCOPE: &str = "load";
 /// Devices whose ids differ that are told of one by one.
@@ -71,6 +80,10 @@ pub struct LoadParts {
     pub cancel: watch::Receiver<bool>,
     /// How long the target may take to show what happened.
     pub patience: Patience,
+    /// Tells the target who is signed in.
+    pub lab: Lab,
+    /// Keeps the seconds of a round.
+    pub kept: KeptSeconds,
 }
 
 /// A fleet that is set up.
@@ -82,13 +95,28 @@ pub struct Load {
     managed: Arc<Managed>,
     attempts: Vec<Attempt>,
     wrong: Vec<WrongAnswer>,
-    measured: Option<Measured>,
+    rounds: Vec<RoundOutcome>,
+    errands: errands::Run,
+    poll: Option<PollSchedule>,
+    enrolment: Measured,
     down: watch::Receiver<bool>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Measured {
-    start_ns: u64,
+/// What a round of check-ins came to.
+#[derive(Clone, Debug)]
+pub struct RoundOutcome {
+    /// Every planned check-in, warm-up included.
+    pub books: Books,
+    /// The same by window, with the times of the measured phase.
+    pub measured: Measured,
+    /// The times of the round, on the harness's clock.
+    pub round: Round,
+    /// When the last planned check-in was over.
+    pub last_end_ns: u64,
+    /// Wrong answers of the fleet so far, those of former rounds included.
+    pub wrong_answers: u64,
+    /// How busy the thread of the busiest shard was, in thousandths, where the system tells.
+    pub busiest_permille: Option<u64>,
 }
 
 impl Load {
@@ -120,7 +148,10 @@ impl Load {
             managed: Arc::default(),
             attempts: Vec::new(),
             wrong: Vec::new(),
-            measured: None,
+            rounds: Vec::new(),
+            errands: errands::Run::default(),
+            poll: None,
+            enrolment: Measured::default(),
             down,
         };
         load.set_up().await?;
@@ -135,23 +166,110 @@ impl Load {
         self.fleet.all(Order::GoOffline).await.map(|_done| ())
     }
 
-    /// The measured phase: check-ins and rotations as planned. Returns when the last planned
-    /// check-in is over.
+    /// Warm-up and measured phase: check-ins, rotations and errands as planned. Returns when the
+    /// last planned check-in is over.
+    ///
+    /// # Errors
+    /// A shard died, or the target did not take what the errands need.
+    pub async fn measure(&mut self) -> Result<(), Error> {
+        let errands = self.errands();
+        let scratch = if self.parts.plan.options().operations.errands.is_empty() {
+            None
+        } else {
+            Some(errands.set_up().await?)
+        };
+        self.parts.progress.enter(Phase::Measure);
+        let round = self.next_round(self.parts.plan.warm_up_ns());
+        let intervals = self.parts.kept.open(self.parts.clock.at(round.start_ns));
+        let schedule = Arc::clone(self.parts.plan.rate());
+        let rotations = self.rotations((round, intervals.clone()))?;
+        let (attempts, run, checked_in) = tokio::join!(
+            Box::pin(rotations.run()),
+            async {
+                match scratch {
+                    Some(scratch) => errands.run(scratch, round, intervals.clone()).await,
+                    None => Ok(errands::Run::default()),
+                }
+            },
+            self.check_in(schedule, (round, intervals.clone())),
+        );
+        let mut outcome = checked_in?;
+        let (attempts, rotated) = attempts?;
+        self.attempts = attempts;
+        self.errands = run?;
+        outcome.measured.merge(&rotated);
+        outcome.measured.merge(&self.errands.measured);
+        // Only the enrolments themselves: what they were made of is no part of the measured phase.
+        if let Some(enrolments) = self.enrolment.of(Operation::Enrol) {
+            outcome.measured.add(Operation::Enrol, enrolments);
+        }
+        self.rounds.push(outcome);
+        Ok(())
+    }
+
+    /// Another round of check-ins alone, with a schedule of its own.
     ///
     /// # Errors
     /// A shard died.
-    pub async fn measure(&mut self) -> Result<(), Error> {
-        self.parts.progress.enter(Phase::Measure);
+    pub async fn trial(
+        &self,
+        schedule: Arc<Schedule>,
+        warm_up_ns: u64,
+    ) -> Result<RoundOutcome, Error> {
+        let round = self.next_round(warm_up_ns);
+        let intervals = self.parts.kept.open(self.parts.clock.at(round.start_ns));
+        self.check_in(schedule, (round, intervals)).await
+    }
+
+    /// Wrong answers of the fleet up to the end of the planned load.
+    #[must_use]
+    pub fn wrong_answers(&self) -> u64 {
+        self.rounds.last().map_or(0, |round| round.wrong_answers)
+    }
+
+    /// True when the target stopped taking connections.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        *self.down.borrow()
+    }
+
+    fn next_round(&self, warm_up_ns: u64) -> Round {
         let start_ns = self.parts.clock.monotonic_ns() + LEAD_NS;
-        self.measured = Some(Measured { start_ns });
-        let rotations = self.rotations(start_ns)?;
-        let fleet = Arc::clone(&self.fleet);
-        let (attempts, checked_in) = tokio::join!(
-            Box::pin(rotations.run()),
-            fleet.all(|done| Order::Measure(start_ns, done)),
-        );
-        self.attempts = attempts?;
-        checked_in.map(|_done| ())
+        Round {
+            start_ns,
+            measured_ns: start_ns.saturating_add(warm_up_ns),
+        }
+    }
+
+    async fn check_in(
+        &self,
+        schedule: Arc<Schedule>,
+        (round, intervals): (Round, Intervals),
+    ) -> Result<RoundOutcome, Error> {
+        let order = RoundOrder {
+            schedule,
+            round,
+            verification: self.parts.plan.options().verification,
+            intervals,
+        };
+        let reports = self
+            .fleet
+            .all(|done| Order::Measure(order.clone(), done))
+            .await?;
+        Ok(RoundOutcome::of(round, &reports))
+    }
+
+    fn errands(&self) -> errands::Ground {
+        errands::Ground {
+            devices: self.parts.plan.candidates(AttemptKind::Online).into(),
+            plan: Arc::clone(&self.parts.plan),
+            clock: self.parts.clock.clone(),
+            admin: self.parts.admin.clone(),
+            lab: self.parts.lab.clone(),
+            ledger: self.parts.ledger.clone(),
+            managed: Arc::clone(&self.managed),
+            cancel: self.parts.cancel.clone(),
+        }
     }
 
     /// Ends what is under way, reads what the target lists for each rotation, and sums up.
@@ -161,32 +279,39 @@ impl Load {
     pub async fn finish(mut self) -> Result<LoadOutcome, Error> {
         self.parts.progress.enter(Phase::Drain);
         let attempts = std::mem::take(&mut self.attempts);
+        let poll_ns = self.poll_ns();
         // Nobody is left to ask when the target is gone.
-        let attempts = if *self.down.borrow() {
-            attempts
+        let (attempts, unread) = if *self.down.borrow() {
+            (attempts, 0)
         } else {
             rotations::read_actions(&self.parts, attempts).await
         };
         let Self {
             parts,
             fleet,
-            wrong,
-            measured,
+            mut wrong,
+            rounds,
+            mut errands,
             ..
         } = self;
+        wrong.append(&mut errands.wrong);
         let fleet = Arc::try_unwrap(fleet)
             .map_err(|_shared| Error::Harness("the fleet is still in use".to_owned()))?;
         let reports = fleet.finish().await?;
         parts.progress.enter(Phase::Done);
-        sum_up(
+        let mut outcome = sum_up(
             &parts,
             Parts {
                 reports,
                 attempts,
                 wrong,
-                measured,
+                rounds,
+                errands,
             },
-        )
+        );
+        outcome.poll_ns = poll_ns;
+        outcome.rotations_unread = u64::try_from(unread).unwrap_or(u64::MAX);
+        Ok(outcome)
     }
 
     async fn set_up(&mut self) -> Result<(), Error> {
@@ -222,9 +347,14 @@ impl Load {
             return Ok(());
         }
         progress.enter(Phase::Enroll);
+        let planned = self.plan_enrolment();
+        let order = |done| Order::Enroll(planned.clone().map(Box::new), done);
         let mut enrolled = Vec::new();
-        for shard in self.fleet.all(Order::Enroll).await? {
-            enrolled.extend(shard?);
+        for shard in self.fleet.all(order).await? {
+            let shard = shard?;
+            enrolled.extend(shard.enrolled);
+            self.poll = self.poll.or(shard.poll);
+            self.enrolment.merge(&shard.measured);
         }
         if self.cancelled() {
             return Ok(());
@@ -236,6 +366,32 @@ impl Load {
             });
         }
         self.find_managed_devices(&enrolled).await
+    }
+
+    fn plan_enrolment(&self) -> Option<RoundOrder> {
+        let schedule = Arc::clone(self.parts.plan.enrolment()?);
+        let round = self.next_round(0);
+        let intervals = self.parts.kept.open(self.parts.clock.at(round.start_ns));
+        Some(RoundOrder {
+            schedule,
+            round,
+            verification: Verification::On,
+            intervals,
+        })
+    }
+
+    /// The intervals of the poll table that the target gave, in nanoseconds.
+    #[must_use]
+    pub fn poll_ns(&self) -> Vec<u64> {
+        let sets = self
+            .poll
+            .map(|poll| [poll.first, poll.second, poll.remaining]);
+        let used = sets
+            .into_iter()
+            .flatten()
+            .filter(|set| set.interval_min > 0);
+        used.map(|set| u64::from(set.interval_min) * MINUTE_NS)
+            .collect()
     }
 
     /// Looks up every device in the admin plane's list, page by page, and compares the id with the
@@ -290,12 +446,12 @@ impl Load {
         Ok(())
     }
 
-    fn rotations(&mut self, start_ns: u64) -> Result<Rotations, Error> {
+    fn rotations(&mut self, round: (Round, Intervals)) -> Result<Rotations, Error> {
         let resolved = self
             .resolved
             .take()
             .ok_or_else(|| Error::Harness("a load is measured once".to_owned()))?;
-        Ok(Rotations::new(
+        Rotations::new(
             rotations::Ground {
                 plan: Arc::clone(&self.parts.plan),
                 clock: self.parts.clock.clone(),
@@ -308,8 +464,8 @@ impl Load {
                 down: self.down.clone(),
             },
             resolved,
-            start_ns,
-        ))
+            round,
+        )
     }
 
     fn cancelled(&self) -> bool {
@@ -326,77 +482,107 @@ struct Parts {
     reports: Vec<ShardReport>,
     attempts: Vec<Attempt>,
     wrong: Vec<WrongAnswer>,
-    measured: Option<Measured>,
+    rounds: Vec<RoundOutcome>,
+    errands: errands::Run,
 }
 
-fn sum_up(parts: &LoadParts, from: Parts) -> Result<LoadOutcome, Error> {
+impl RoundOutcome {
+    fn of(round: Round, reports: &[RoundReport]) -> Self {
+        let mut outcome = Self {
+            books: Books::default(),
+            measured: Measured::default(),
+            round,
+            last_end_ns: 0,
+            wrong_answers: 0,
+            busiest_permille: None,
+        };
+        for report in reports {
+            outcome.books.merge(&report.books);
+            outcome.measured.merge(&report.measured);
+            outcome.last_end_ns = outcome.last_end_ns.max(report.last_end_ns);
+            outcome.wrong_answers += report.wrong_answers;
+            outcome.busiest_permille = outcome.busiest_permille.max(report.busy_permille);
+        }
+        outcome
+    }
+}
+
+fn sum_up(parts: &LoadParts, from: Parts) -> LoadOutcome {
     let plan = &parts.plan;
-    let histogram = |error: &dyn std::fmt::Display| Error::Harness(format!("histogram: {error}"));
     let mut outcome = LoadOutcome {
         by_join_type: plan.by_join_type(),
         online: plan.online(),
         offline: u64::from(plan.options().devices) - plan.online(),
         books: Books::default(),
-        timings: Timings::new().map_err(|error| histogram(&error))?,
+        measured: Measured::default(),
+        errands: from.errands.books,
+        seconds: Vec::new(),
         answers: Answers::default(),
         rotations: Vec::new(),
         rotations_planned: u64::try_from(plan.rotations().len()).unwrap_or(u64::MAX),
+        rotations_unread: 0,
         deliveries: BTreeMap::new(),
         pushed_sessions: 0,
         pushed_failed: 0,
         setup_failed: 0,
         setup_failures: Vec::new(),
         in_flight_peak: 0,
+        shortages: Shortages::default(),
+        busiest_permille: None,
+        poll_ns: Vec::new(),
         duration_s: 0.0,
         check_ins_per_s: 0.0,
-        complete: from.measured.is_some() && !*parts.cancel.borrow(),
+        complete: !from.rounds.is_empty() && !*parts.cancel.borrow(),
         target_down: false,
     };
-    let mut last_end_ns = 0;
     let mut records = HashMap::new();
     for report in from.reports {
-        outcome.books.merge(&report.books);
-        outcome
-            .timings
-            .merge(&report.timings)
-            .map_err(|error| histogram(&error))?;
-        outcome.answers.merge(report.answers);
-        for (class, count) in report.deliveries {
-            *outcome.deliveries.entry(class).or_default() += count;
-        }
-        outcome.pushed_sessions += report.pushed_sessions;
-        outcome.pushed_failed += report.pushed_failed;
-        outcome.setup_failed += report.setup_failed;
-        outcome.setup_failures.extend(report.setup_failures);
-        outcome.in_flight_peak = outcome.in_flight_peak.max(report.in_flight_peak);
-        outcome.target_down |= report.target_down;
-        last_end_ns = last_end_ns.max(report.last_end_ns);
-        records.extend(
-            report
-                .attempts
-                .into_iter()
-                .map(|record| (record.attempt, record)),
-        );
+        outcome.take(report, &mut records);
     }
     outcome.setup_failures.truncate(FAILURES_MAX);
+    outcome.answers.responses += from.errands.verified;
+    outcome.answers.verified += from.errands.verified;
     from.wrong
         .into_iter()
         .for_each(|wrong| outcome.answers.wrong(wrong));
     outcome.rotations = rotations::cases(plan, from.attempts, &mut records);
     outcome.complete &= !outcome.target_down;
-    let start_ns = from.measured.map_or(0, |measured| measured.start_ns);
-    let measured_ns = last_end_ns.saturating_sub(start_ns);
-    // A phase that ended early is as long as it was.
-    let planned_ns = if outcome.complete {
-        plan.rate().duration_ns()
-    } else {
-        0
-    };
-    let length = Duration::from_nanos(measured_ns.max(planned_ns));
-    outcome.duration_s = length.as_secs_f64();
-    if outcome.duration_s > 0.0 {
-        let completed = u32::try_from(outcome.books.completed).unwrap_or(u32::MAX);
-        outcome.check_ins_per_s = f64::from(completed) / outcome.duration_s;
+    // The first round is the planned load; those after it have reports of their own.
+    if let Some(round) = from.rounds.into_iter().next() {
+        outcome.measure(plan, round);
     }
-    Ok(outcome)
+    outcome
+}
+
+impl LoadOutcome {
+    fn take(&mut self, report: ShardReport, records: &mut HashMap<u32, AttemptRecord>) {
+        self.answers.merge(report.answers);
+        for (class, count) in report.deliveries {
+            *self.deliveries.entry(class).or_default() += count;
+        }
+        self.pushed_sessions += report.pushed_sessions;
+        self.pushed_failed += report.pushed_failed;
+        self.setup_failed += report.setup_failed;
+        self.setup_failures.extend(report.setup_failures);
+        self.in_flight_peak = self.in_flight_peak.max(report.in_flight_peak);
+        self.target_down |= report.target_down;
+        self.shortages.merge(report.shortages);
+        let attempts = report.attempts.into_iter();
+        records.extend(attempts.map(|record| (record.attempt, record)));
+    }
+
+    fn measure(&mut self, plan: &LoadPlan, round: RoundOutcome) {
+        let measured_ns = round.last_end_ns.saturating_sub(round.round.measured_ns);
+        // A phase that ended early is as long as it was.
+        let planned_ns = if self.complete { plan.measured_ns() } else { 0 };
+        let length = Duration::from_nanos(measured_ns.max(planned_ns));
+        self.books = round.books;
+        self.busiest_permille = round.busiest_permille;
+        self.measured = round.measured;
+        self.duration_s = length.as_secs_f64();
+        if self.duration_s > 0.0 {
+            let completed = u32::try_from(self.measured.measured.completed).unwrap_or(u32::MAX);
+            self.check_ins_per_s = f64::from(completed) / self.duration_s;
+        }
+    }
 }

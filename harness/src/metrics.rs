@@ -1,7 +1,19 @@
-//! How long check-ins took: three histograms a shard, merged at the end.
+//! How long operations took: three histograms for each kind of operation, filled where the
+//! operation runs, merged at the end.
+//!
+//! | module | job |
+//! |---|---|
+//! | `meter` | what one shard measures, second by second |
+//! | `operation` | the kinds of operation, and the times of each |
+
+mod meter;
+mod operation;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
+
+pub use meter::{Interval, Intervals, Measured, Meter, Round, Window};
+pub use operation::{End, Metric, Operation, Quantile};
 
 /// The shortest time told apart.
 const LOW_US: u64 = 1;
@@ -25,20 +37,23 @@ pub struct Percentiles {
     pub max: u64,
 }
 
-/// The times of one shard, or of all after merging. Failed check-ins are in them at the time they
-/// took to fail.
+/// The times of one kind of operation. Failed ones are in them at the time they took to fail.
 #[derive(Clone, Debug)]
 pub struct Timings {
     latency: Histogram<u64>,
     service_time: Histogram<u64>,
     start_delay: Histogram<u64>,
+    failed: u64,
+    saturated: u64,
 }
 
-/// The times of one check-in, in nanoseconds on the harness's clock.
+/// The times of one operation, in nanoseconds on the harness's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// When it was planned to start.
     pub intended_ns: u64,
+    /// When it was begun: its first request handed over, which may then wait for a connection.
+    pub begun_ns: u64,
     /// When its first request was sent.
     pub sent_ns: u64,
     /// When it was over.
@@ -56,22 +71,33 @@ impl Timings {
             latency: empty.clone(),
             service_time: empty.clone(),
             start_delay: empty,
+            failed: 0,
+            saturated: 0,
         })
     }
 
-    /// Counts a check-in.
-    pub fn record(&mut self, sample: Sample) {
+    /// Counts an operation.
+    pub fn record(&mut self, sample: Sample, end: End) {
+        self.failed += u64::from(end == End::Failed);
+        let latency_us = micros(sample.intended_ns, sample.ended_ns);
+        self.saturated += u64::from(latency_us > HIGH_US);
         let Sample {
             intended_ns,
+            begun_ns,
             sent_ns,
             ended_ns,
         } = sample;
-        self.latency
-            .saturating_record(micros(intended_ns, ended_ns));
+        self.latency.saturating_record(latency_us);
         self.service_time
             .saturating_record(micros(sent_ns, ended_ns));
         self.start_delay
-            .saturating_record(micros(intended_ns, sent_ns));
+            .saturating_record(micros(intended_ns, begun_ns));
+    }
+
+    /// Counts the delay of an operation that was not begun.
+    pub fn record_delay(&mut self, intended_ns: u64, now_ns: u64) {
+        self.start_delay
+            .saturating_record(micros(intended_ns, now_ns));
     }
 
     /// Adds the values of another shard.
@@ -81,13 +107,49 @@ impl Timings {
     pub fn merge(&mut self, other: &Self) -> Result<(), hdrhistogram::AdditionError> {
         self.latency.add(&other.latency)?;
         self.service_time.add(&other.service_time)?;
+        self.failed += other.failed;
+        self.saturated += other.saturated;
         self.start_delay.add(&other.start_delay)
     }
 
-    /// How many check-ins are in it.
+    /// How many operations are in it.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.latency.len()
+    }
+
+    /// How many of them failed.
+    #[must_use]
+    pub const fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    /// How many took longer than 60 s and are counted at that.
+    #[must_use]
+    pub const fn saturated(&self) -> u64 {
+        self.saturated
+    }
+
+    /// The histogram of a metric, in microseconds.
+    #[must_use]
+    pub const fn histogram(&self, metric: Metric) -> &Histogram<u64> {
+        match metric {
+            Metric::Latency => &self.latency,
+            Metric::ServiceTime => &self.service_time,
+            Metric::StartDelay => &self.start_delay,
+        }
+    }
+
+    /// The time, in microseconds, that this share of the operations did not exceed.
+    #[must_use]
+    pub fn at(&self, metric: Metric, quantile: Quantile) -> u64 {
+        let histogram = self.histogram(metric);
+        match quantile {
+            Quantile::Max => histogram.max(),
+            Quantile::PerMillion(share) => {
+                histogram.value_at_quantile(f64::from(share) / 1_000_000.0)
+            }
+        }
     }
 
     /// From the planned start to the end.
@@ -102,7 +164,7 @@ impl Timings {
         percentiles(&self.service_time)
     }
 
-    /// From the planned start to the send.
+    /// From the planned start to the begin.
     #[must_use]
     pub fn start_delay(&self) -> Percentiles {
         percentiles(&self.start_delay)
@@ -133,11 +195,15 @@ mod tests {
     #[test]
     fn a_late_start_counts_from_its_planned_time() {
         let mut timings = Timings::new().unwrap();
-        timings.record(Sample {
-            intended_ns: 0,
-            sent_ns: 500_000,
-            ended_ns: 700_000,
-        });
+        timings.record(
+            Sample {
+                intended_ns: 0,
+                begun_ns: 500_000,
+                sent_ns: 500_000,
+                ended_ns: 700_000,
+            },
+            End::Completed,
+        );
         assert_eq!(timings.latency().max, 700);
         assert_eq!(timings.service_time().max, 200);
         assert_eq!(timings.start_delay().max, 500);
@@ -150,17 +216,18 @@ mod tests {
         for value in 1..=1_000_u64 {
             let sample = Sample {
                 intended_ns: 0,
+                begun_ns: 0,
                 sent_ns: 0,
                 ended_ns: value * 1_000,
             };
             if value % 2 == 0 {
-                one.record(sample);
+                one.record(sample, End::Completed);
             } else {
-                two.record(sample);
+                two.record(sample, End::Failed);
             }
         }
         one.merge(&two).unwrap();
-        assert_eq!(one.count(), 1_000);
+        assert_eq!((one.count(), one.failed()), (1_000, 500));
         let Percentiles {
             p50,
             p90,
@@ -175,11 +242,16 @@ mod tests {
     fn no_values_and_endless_values_have_bounds() {
         let mut timings = Timings::new().unwrap();
         assert_eq!(timings.latency(), Percentiles::default());
-        timings.record(Sample {
-            intended_ns: 0,
-            sent_ns: 0,
-            ended_ns: u64::MAX,
-        });
+        timings.record(
+            Sample {
+                intended_ns: 0,
+                begun_ns: 0,
+                sent_ns: 0,
+                ended_ns: u64::MAX,
+            },
+            End::Failed,
+        );
         assert!(timings.latency().max >= HIGH_US);
+        assert_eq!((timings.count(), timings.saturated()), (1, 1));
     }
 }

@@ -2,12 +2,16 @@
 //! balanced, cases judged, report made.
 
 pub(crate) mod audit;
+mod capacity;
 mod conclude;
+mod exam;
 mod outcome;
 mod record;
 mod secrets;
 
+pub use capacity::CapacityOptions;
 pub(crate) use conclude::{broken, expected, nothing};
+pub use exam::{Exam, Lost, Poll, Weight, processors};
 pub use outcome::Outcome;
 
 use std::sync::Arc;
@@ -21,6 +25,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::exit::{Cause, ExitCode};
 use crate::http::{Authority, Connection, Failure, Request, path_of};
+use crate::interval_log::Kept;
 use crate::lab::{Lab, LabParts};
 use crate::leak::TargetLog;
 use crate::ledger::Ledger;
@@ -28,6 +33,7 @@ use crate::limits::HTTP_EXCHANGE;
 use crate::load::{Load, LoadOptions, LoadOutcome, LoadParts, LoadPlan, Progress};
 use crate::profile::Terms;
 use crate::push::PushEndpoint;
+use crate::report::capacity::Capacity;
 use crate::report::results::Results;
 use crate::scenario::{self, ScenarioContext, ScenarioOutcome};
 use crate::target::Target;
@@ -45,6 +51,8 @@ pub struct RunOptions {
     pub origin: Origin,
     /// What is declared and known of it.
     pub terms: Terms,
+    /// What the measurement is held against.
+    pub exam: Exam,
 }
 
 /// Whose target a run judges.
@@ -101,6 +109,9 @@ pub(crate) struct Ground {
     pub(crate) lab: Lab,
     push: PushEndpoint,
     plan: Arc<LoadPlan>,
+    kept: Kept,
+    /// Ends the load, whoever wants it.
+    stop: watch::Sender<bool>,
     pub(crate) controls: Controls,
     /// Of the digests that stand for secrets in everything that is written.
     salt: [u8; 16],
@@ -113,6 +124,7 @@ struct Happened {
     scenarios: Vec<ScenarioOutcome>,
     usage: LoadUsage,
     causes: Vec<Cause>,
+    capacity: Option<Capacity>,
     /// What cut the run short.
     cut: Option<String>,
 }
@@ -122,6 +134,9 @@ struct Happened {
 struct LoadUsage {
     harness: Span,
     core: Span,
+    /// When both were read, on the run's clock.
+    from_ns: u64,
+    to_ns: u64,
 }
 
 /// What a process had used before and after the load.
@@ -177,8 +192,13 @@ impl Ground {
             seed: options.load.seed,
             salt: options.load.salt,
         });
+        let kept = match &options.exam.folder {
+            Some(folder) => Kept::with_log(folder)?,
+            None => Kept::without_log(),
+        };
         Ok(Self {
-            plan: Arc::new(LoadPlan::new(options.load.clone())),
+            stop: stop_with(&controls.cancel),
+            plan: Arc::new(LoadPlan::new(options.load.clone())?),
             ledger: Ledger::new(run_id),
             target,
             options,
@@ -187,6 +207,7 @@ impl Ground {
             admin,
             lab,
             push,
+            kept,
             controls,
             salt: secrets::salt()?,
         })
@@ -213,19 +234,30 @@ impl Ground {
             ledger: self.ledger.clone(),
             patience: self.options.terms.patience(),
         };
-        happened.usage.note(&self.options.origin, Edge::Before);
+        if let Err(error) = self.obey_poll(&load.poll_ns()) {
+            happened.cut(&error);
+            return happened;
+        }
         let mut cancelled = self.controls.cancel.clone();
-        let (load, outcomes) = tokio::join!(Box::pin(self.carry(load, &mut happened)), async {
+        let exercise = async {
             tokio::select! {
                 outcomes = scenario::run_all(&scenarios) => outcomes,
                 _ = cancelled.wait_for(|cancelled| *cancelled) => Vec::new(),
             }
-        });
-        happened.load = load;
-        for outcome in &outcomes {
+        };
+        match self.options.exam.weight {
+            Weight::Note => {
+                let carry = Box::pin(self.carry(load, &mut happened));
+                (happened.load, happened.scenarios) = tokio::join!(carry, exercise);
+            }
+            Weight::Binding => {
+                happened.scenarios = exercise.await;
+                happened.load = Box::pin(self.carry(load, &mut happened)).await;
+            }
+        }
+        for outcome in &happened.scenarios {
             self.record_scenario(outcome, None);
         }
-        happened.scenarios = outcomes;
         self.record_phase("load");
         happened.judge_completeness(&self.controls);
         happened
@@ -233,10 +265,26 @@ impl Ground {
 
     /// Measures and sums up.
     async fn carry(&self, mut load: Load, happened: &mut Happened) -> Option<LoadOutcome> {
-        let measured = load.measure().await;
-        happened.usage.note(&self.options.origin, Edge::After);
-        if let Err(error) = measured {
-            happened.cut(&error);
+        happened.usage.note(self, Edge::Before);
+        let measured = {
+            let measure = load.measure();
+            tokio::pin!(measure);
+            tokio::select! {
+                measured = &mut measure => measured,
+                lost = self.lost_threshold() => {
+                    happened.lose(&lost.to_string());
+                    self.stop.send_replace(true);
+                    measure.await
+                }
+            }
+        };
+        happened.usage.note(self, Edge::After);
+        match (measured, &self.options.exam.capacity) {
+            (Err(error), _) => happened.cut(&error),
+            (Ok(()), Some(options)) => {
+                happened.capacity = Box::pin(self.search(&load, options, happened)).await;
+            }
+            (Ok(()), None) => {}
         }
         match load.finish().await {
             Ok(outcome) => Some(outcome),
@@ -257,10 +305,25 @@ impl Ground {
             ledger: self.ledger.clone(),
             plan: Arc::clone(&self.plan),
             progress: self.controls.progress.clone(),
-            cancel: self.controls.cancel.clone(),
+            cancel: self.stop.subscribe(),
             patience: self.options.terms.patience(),
+            lab: self.lab.clone(),
+            kept: self.kept.clone(),
         }
     }
+}
+
+/// A way to end the load that turns true with the one from the outside.
+fn stop_with(cancel: &watch::Receiver<bool>) -> watch::Sender<bool> {
+    let (stop, _) = watch::channel(*cancel.borrow());
+    let (mut outer, inner) = (cancel.clone(), stop.clone());
+    tokio::spawn(async move {
+        // Nobody can cancel any more when the sender is gone.
+        if outer.wait_for(|cancelled| *cancelled).await.is_ok() {
+            inner.send_replace(true);
+        }
+    });
+    stop
 }
 
 /// A target that does not answer now was never there: nothing can be said of it.
@@ -302,6 +365,14 @@ impl Happened {
         self.cut.get_or_insert(text);
     }
 
+    /// A threshold that can no longer be kept ended the load.
+    fn lose(&mut self, threshold: &str) {
+        let text = format!("{threshold} can no longer be kept: the load was ended");
+        self.causes
+            .push(Cause::new(ExitCode::Threshold, text.clone()));
+        self.cut.get_or_insert(text);
+    }
+
     fn judge_completeness(&mut self, controls: &Controls) {
         if *controls.cancel.borrow() {
             self.cut
@@ -339,13 +410,23 @@ enum Edge {
 }
 
 impl LoadUsage {
-    fn note(&mut self, origin: &Origin, edge: Edge) {
-        let core = match origin {
-            Origin::BuiltIn { pid, .. } => usage::of_process(*pid),
+    fn note(&mut self, ground: &Ground, edge: Edge) {
+        let core = match ground.options.origin {
+            Origin::BuiltIn { pid, .. } => usage::of_process(pid),
             Origin::External => None,
         };
+        let now_ns = ground.clock.monotonic_ns();
+        match edge {
+            Edge::Before => self.from_ns = now_ns,
+            Edge::After => self.to_ns = now_ns,
+        }
         self.harness.note(usage::of_self(), edge);
         self.core.note(core, edge);
+    }
+
+    /// How long the load was.
+    fn seconds(&self) -> f64 {
+        std::time::Duration::from_nanos(self.to_ns.saturating_sub(self.from_ns)).as_secs_f64()
     }
 }
 

@@ -137,6 +137,20 @@ const fn widen(factor: u32) -> u64 {
     u64::from_le_bytes([a, b, c, d, 0, 0, 0, 0])
 }
 
+impl Shape {
+    /// The rate at its beginning; a storm has none.
+    #[must_use]
+    pub const fn first_rate(&self) -> Rate {
+        match self {
+            Self::Constant(rate)
+            | Self::Poisson(rate)
+            | Self::Ramp(rate, _)
+            | Self::Stairs(rate, _, _) => *rate,
+            Self::Storm { .. } => Rate::ZERO,
+        }
+    }
+}
+
 impl Phase {
     /// The phase when time runs `factor` times as fast: as many events in less time.
     #[must_use]

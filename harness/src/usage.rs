@@ -31,6 +31,16 @@ pub fn of_process(pid: u32) -> Option<Usage> {
     })
 }
 
+/// How long the present thread has had a processor or waited for one, in nanoseconds.
+#[must_use]
+pub fn thread_claim_ns() -> Option<u64> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let mut fields = text.split_ascii_whitespace();
+    let ran: u64 = fields.next()?.parse().ok()?;
+    let waited: u64 = fields.next()?.parse().ok()?;
+    ran.checked_add(waited)
+}
+
 /// Fields 14 and 15, counted after the command name, which may itself hold blanks.
 fn cpu_seconds(stat: &str) -> Option<f64> {
     let (_, after_name) = stat.rsplit_once(')')?;

@@ -13,8 +13,9 @@ use harness::profile::Terms;
 use harness::report::folder::ReportFolder;
 use harness::report::text::{self, Style};
 use harness::report::{Footer, Report};
-use harness::run::{Controls, Origin, Outcome, RunOptions};
+use harness::run::{Controls, Exam, Origin, Outcome, RunOptions};
 use harness::target::Target;
+use reference::FaultChoice;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -56,7 +57,7 @@ pub(crate) fn run(arguments: RunArgs) -> ExitCode {
         .block_on(under_signals(|cancel| {
             let mut controls = controls(cancel, folder.as_ref());
             controls.arguments = again(&[
-                ("fault", fault_name(&arguments)),
+                ("fault", fault_name(arguments.fault.as_ref())),
                 ("target-json", shown(arguments.target_json.as_deref())),
                 ("profile", shown(arguments.profile.as_deref())),
             ]);
@@ -151,7 +152,7 @@ async fn carry(arguments: RunArgs, terms: Terms, mut controls: Controls) -> Resu
         .as_ref()
         .map_or(Origin::External, |core| Origin::BuiltIn {
             pid: core.pid(),
-            fault: fault_name(&arguments),
+            fault: fault_name(arguments.fault.as_ref()),
         });
     if let Some(core) = &core {
         controls.log = core.log();
@@ -167,6 +168,7 @@ async fn carry(arguments: RunArgs, terms: Terms, mut controls: Controls) -> Resu
         push_token: arguments.push_token,
         origin,
         terms,
+        exam: Exam::default(),
     };
     let outcome = harness::run::run(target, options, controls).await;
     shown.abort();
@@ -187,21 +189,19 @@ fn core_options(arguments: &RunArgs) -> CoreOptions {
     }
 }
 
-fn fault_name(arguments: &RunArgs) -> Option<String> {
-    arguments.fault.as_ref().map(ToString::to_string)
+/// The name of a defect of the core.
+pub(super) fn fault_name(fault: Option<&FaultChoice>) -> Option<String> {
+    fault.map(ToString::to_string)
 }
 
 fn load_options(arguments: &RunArgs) -> LoadOptions {
     LoadOptions {
-        devices: arguments.devices,
         offline_ppm: arguments.offline.min(PPM_ONE),
         mix: arguments.mix,
         duration: arguments.duration,
         per_1000_s: arguments.rate,
-        seed: arguments.seed,
-        salt: 0,
-        shards: None,
         key_pool: arguments.key_pool,
+        ..LoadOptions::even(arguments.devices, arguments.seed)
     }
 }
 

@@ -10,29 +10,28 @@ use std::sync::Arc;
 
 use emulator::{Commons, Connectivity, Device, DeviceSpec, Rested};
 use protocol::JoinType;
+use protocol::enrollment::PollSchedule;
 use protocol::time::UtcMillis;
 
 use super::attempt::AttemptRecord;
 use super::credentials::Credentials;
 use super::lane::{Lane, LaneMode};
+use super::round::{Turn, TurnsOfAll};
 use super::setup::Enrolled;
-use super::slot::{NEVER, Resting, Slot};
+use super::shortage::Shortages;
+use super::slot::{Resting, Slot};
 use super::timers::Timers;
 use super::visit::{Cause, Visit};
-use super::{Place, Progress};
+use super::{Place, Progress, RoundOrder};
 use crate::clock::Clock;
 use crate::keys::KeyPool;
 use crate::load::{Answers, LoadPlan, Member, manages};
-use crate::metrics::Timings;
+use crate::metrics::Meter;
 use crate::model::Class;
 use crate::push::{LoadChannels, Presence, Wake, WakeStage};
-use crate::schedule::{Books, Turns};
+use crate::schedule::Books;
 use crate::transcript::{LoadPasswords, Transcript};
 
-/// Sessions in flight in one shard; a check-in that is due beyond it is not started.
-const IN_FLIGHT_MAX: u64 = 1_024;
-/// A check-in that could not start this long after its time is not started.
-const LATE_NS: u64 = 1_000_000_000;
 /// Requests in a row without any answer before the target counts as down.
 const UNANSWERED_MAX: u32 = 50;
 
@@ -53,8 +52,6 @@ pub(super) struct Ground {
 /// What a shard leaves behind.
 #[derive(Debug)]
 pub(crate) struct ShardReport {
-    pub(crate) books: Books,
-    pub(crate) timings: Timings,
     pub(crate) answers: Answers,
     pub(crate) attempts: Vec<AttemptRecord>,
     pub(crate) deliveries: BTreeMap<(JoinType, u32), u64>,
@@ -63,8 +60,8 @@ pub(crate) struct ShardReport {
     pub(crate) setup_failed: u64,
     pub(crate) setup_failures: Vec<String>,
     pub(crate) in_flight_peak: u64,
-    /// When the last planned check-in was over.
-    pub(crate) last_end_ns: u64,
+    /// What the system had none left of.
+    pub(crate) shortages: Shortages,
     pub(crate) target_down: bool,
 }
 
@@ -74,14 +71,14 @@ pub(super) struct Engine {
     pub(super) ground: Ground,
     place: Place,
     pub(super) slots: Vec<Slot>,
-    timers: Timers,
+    pub(super) timers: Timers,
     pub(super) commons: Commons,
     pub(super) credentials: Credentials,
     pub(super) lane: Lane,
     /// What devices get that the load policy reaches, and what the others get.
     classes: Vec<(Reached, Arc<Class>)>,
     pub(super) books: Books,
-    pub(super) timings: Timings,
+    pub(super) meter: Meter,
     pub(super) answers: Answers,
     pub(super) attempts: Vec<AttemptRecord>,
     pub(super) deliveries: BTreeMap<(JoinType, u32), u64>,
@@ -92,13 +89,18 @@ pub(super) struct Engine {
     pub(super) setup_failures: Vec<String>,
     pub(super) in_flight: u64,
     in_flight_peak: u64,
+    pub(super) shortages: Shortages,
+    /// The poll table of the target, once known; every device has the same.
+    pub(super) poll: Option<PollSchedule>,
+    /// When devices are planned to enrol.
+    pub(super) enrolment: Option<RoundOrder>,
     pub(super) last_end_ns: u64,
     unanswered_in_a_row: u32,
-    down: bool,
-    given_up: bool,
-    turns: TurnsOfAll,
-    /// From when on check-ins are planned, once the measured phase is on.
-    measured_from_ns: Option<u64>,
+    pub(super) down: bool,
+    pub(super) given_up: bool,
+    pub(super) turns: TurnsOfAll,
+    /// The round that is under way, or the last one.
+    pub(super) order: Option<RoundOrder>,
     /// Sessions to be carried.
     ready: VecDeque<Visit>,
     /// Devices whose rotation requests have come to an end that the target knows.
@@ -113,19 +115,12 @@ enum Reached {
     No,
 }
 
-/// What the turns of all devices have in common.
-#[derive(Clone, Copy, Debug)]
-struct TurnsOfAll {
-    devices: u64,
-    events: u64,
-}
-
 impl Engine {
-    pub(super) fn new(ground: Ground, place: Place, timings: Timings) -> Self {
+    pub(super) fn new(ground: Ground, place: Place, meter: Meter) -> Self {
         let plan = Arc::clone(&ground.plan);
         let turns = TurnsOfAll {
             devices: plan.online(),
-            events: plan.rate().events(),
+            events: 0,
         };
         let devices = place.devices(plan.members().len());
         let mut engine = Self {
@@ -138,7 +133,7 @@ impl Engine {
             credentials: Credentials::default(),
             classes: Vec::new(),
             books: Books::default(),
-            timings,
+            meter,
             answers: Answers::default(),
             attempts: Vec::new(),
             deliveries: BTreeMap::new(),
@@ -149,12 +144,15 @@ impl Engine {
             setup_failures: Vec::new(),
             in_flight: 0,
             in_flight_peak: 0,
+            shortages: Shortages::default(),
+            poll: None,
+            enrolment: None,
             last_end_ns: 0,
             unanswered_in_a_row: 0,
             down: false,
             given_up: false,
             turns,
-            measured_from_ns: None,
+            order: None,
             ready: VecDeque::new(),
             resolved: Vec::new(),
             due: Vec::new(),
@@ -165,7 +163,6 @@ impl Engine {
                 .and_then(|local| engine.slots.get_mut(local))
             {
                 slot.next_event = turn;
-                engine.books.planned += turns.of(turn).left();
             }
         }
         engine
@@ -197,7 +194,7 @@ impl Engine {
 
     /// True from the start of the measured phase on.
     pub(super) const fn measuring(&self) -> bool {
-        self.measured_from_ns.is_some()
+        self.order.is_some()
     }
 
     /// When [`Self::start_due`] has something to do next.
@@ -241,71 +238,19 @@ impl Engine {
         }
     }
 
-    /// Begins the measured phase: check-ins are planned from `from_ns` on.
-    pub(super) fn measure(&mut self, from_ns: u64, now_ns: u64) {
-        self.measured_from_ns = Some(from_ns);
-        for local in 0..self.slots.len() {
-            self.take_turn(local, now_ns);
-        }
-    }
-
     /// Starts what is due.
     pub(super) fn start_due(&mut self, now_ns: u64) {
         let mut due = std::mem::take(&mut self.due);
         self.timers.take_due(now_ns, &mut due);
         for (_, device) in due.drain(..) {
-            self.take_turn(usize::try_from(device).unwrap_or(usize::MAX), now_ns);
+            let local = usize::try_from(device).unwrap_or(usize::MAX);
+            self.take_turn(local, now_ns, Turn::Due);
         }
         self.due = due;
     }
 
-    /// Sets the timer of a device for its next planned check-in, or starts that, or counts it as
-    /// not started. A device in a session takes its turn when the session is over.
-    pub(super) fn take_turn(&mut self, local: usize, now_ns: u64) {
-        let Some(from_ns) = self.measured_from_ns else {
-            return;
-        };
-        let Some(slot) = self.slots.get_mut(local) else {
-            return;
-        };
-        while let Some(event) = self.turns.of(slot.next_event).peek() {
-            let start_ns = self.ground.plan.rate().start_ns(event);
-            let intended_ns = from_ns.saturating_add(start_ns);
-            if intended_ns > now_ns {
-                let timer = u32::try_from(local).unwrap_or(u32::MAX);
-                self.timers.set(timer, intended_ns);
-                return;
-            }
-            if !slot.resting.is_here() {
-                return;
-            }
-            slot.next_event = slot.next_event.saturating_add(self.turns.devices.max(1));
-            let late = now_ns - intended_ns > LATE_NS;
-            if late || self.in_flight >= IN_FLIGHT_MAX || self.down {
-                self.books.not_started += 1;
-                continue;
-            }
-            self.books.started += 1;
-            self.ground.progress.started();
-            self.open(local, Cause::Planned { intended_ns });
-            return;
-        }
-    }
-
-    /// The target is gone or the user stopped the run: what was not started will not be.
-    pub(super) fn give_up(&mut self) {
-        if std::mem::replace(&mut self.given_up, true) {
-            return;
-        }
-        for (local, slot) in (0_u32..).zip(&mut self.slots) {
-            self.timers.cancel(local);
-            self.books.not_started += self.turns.of(slot.next_event).left();
-            slot.next_event = NEVER;
-        }
-    }
-
     /// Takes a device out of its place for a session.
-    fn open(&mut self, local: usize, cause: Cause) {
+    pub(super) fn open(&mut self, local: usize, cause: Cause) {
         let Some(slot) = self
             .slots
             .get_mut(local)
@@ -435,11 +380,7 @@ impl Engine {
     pub(super) fn report(&mut self) -> ShardReport {
         self.close_attempts();
         tracing::debug!(hits = self.lane.hits, "answers of a known shape");
-        // A session that never ended did not complete.
-        self.books.failed = self.books.started - self.books.completed;
         ShardReport {
-            books: self.books,
-            timings: self.timings.clone(),
             answers: std::mem::take(&mut self.answers),
             attempts: std::mem::take(&mut self.attempts),
             deliveries: std::mem::take(&mut self.deliveries),
@@ -448,7 +389,7 @@ impl Engine {
             setup_failed: self.setup_failed,
             setup_failures: std::mem::take(&mut self.setup_failures),
             in_flight_peak: self.in_flight_peak,
-            last_end_ns: self.last_end_ns,
+            shortages: self.shortages,
             target_down: self.down,
         }
     }
@@ -456,10 +397,3 @@ impl Engine {
 
 /// Most classes that are held once.
 const CLASSES_MAX: usize = 16;
-
-impl TurnsOfAll {
-    /// The turns of a device from an event on.
-    const fn of(self, next_event: u64) -> Turns {
-        Turns::new(next_event, self.devices, self.events)
-    }
-}

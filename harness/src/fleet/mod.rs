@@ -15,10 +15,12 @@
 //! | `shard` | the thread around an engine: its alarm, its workers |
 //! | `alarm` | a timer that is not late |
 //! | `setup` | registration, group, enrolment, first session |
+//! | `round` | planned check-ins: started, or counted as not started |
+//! | `shortage` | what the system had none left of |
 //! | `wire` | one request over HTTP |
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -32,8 +34,10 @@ mod desk;
 mod engine;
 mod lane;
 pub mod mix;
+mod round;
 mod setup;
 mod shard;
+mod shortage;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -44,13 +48,17 @@ pub(crate) mod wire;
 
 pub(crate) use attempt::{AttemptRecord, Begin, Begun};
 pub(crate) use engine::ShardReport;
-pub(crate) use setup::Enrolled;
+pub(crate) use setup::{Enrolled, Enrolment};
+pub use shortage::Shortages;
 
+use crate::capacity::Trial;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::keys::KeyPool;
 use crate::load::LoadPlan;
+use crate::metrics::{Intervals, Measured, Round};
 use crate::push::PushEndpoint;
+use crate::schedule::{Books, Rate, Schedule};
 use crate::target::Target;
 use crate::transcript::{LoadPasswords, Transcript};
 
@@ -70,6 +78,7 @@ struct Counts {
     started: AtomicU64,
     completed: AtomicU64,
     rotations: AtomicU64,
+    tried: Mutex<Vec<String>>,
 }
 
 /// What a load does at present.
@@ -150,6 +159,33 @@ impl Progress {
         self.counts.planned.store(check_ins, Ordering::Relaxed);
     }
 
+    /// Takes note of a trial that is over.
+    pub(crate) fn tried(&self, rate: Rate, trial: &Trial) {
+        let how = match trial {
+            Trial::Good => "good".to_owned(),
+            Trial::Bad(broke) => format!("bad, {broke}"),
+            Trial::Invalid(why) => format!("invalid, {why}"),
+        };
+        let text = format!("{:.1} check-ins per second: {how}", rate.per_s());
+        let mut tried = self
+            .counts
+            .tried
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        tried.push(text);
+    }
+
+    /// The trials that are over, each in a sentence.
+    #[must_use]
+    pub fn trials(&self) -> Vec<String> {
+        let tried = self
+            .counts
+            .tried
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        tried.clone()
+    }
+
     pub(crate) fn registered(&self) {
         self.counts.registered.fetch_add(1, Ordering::Relaxed);
     }
@@ -209,18 +245,60 @@ pub(crate) enum Order {
     Register(oneshot::Sender<Result<(), Error>>),
     /// Put every device with a directory object into the group.
     Join(Uuid, oneshot::Sender<Result<(), Error>>),
-    /// Enrol every device and drive its first session.
-    Enroll(oneshot::Sender<Result<Vec<Enrolled>, Error>>),
+    /// Enrol every device and drive its first session, as planned or as soon as possible.
+    Enroll(
+        Option<Box<RoundOrder>>,
+        oneshot::Sender<Result<Enrolment, Error>>,
+    ),
     /// Plug the offline devices out.
     GoOffline(oneshot::Sender<()>),
-    /// Check in as planned, from this time on; answered when every planned check-in is over.
-    Measure(u64, oneshot::Sender<()>),
+    /// Check in as planned; answered when every planned check-in is over.
+    Measure(RoundOrder, oneshot::Sender<RoundReport>),
     /// A rotation request is about to be sent.
     Begin(Begin, oneshot::Sender<Begun>),
     /// A rotation request was answered with this status, or had no answer.
     Posted(u32, Option<u16>),
     /// End what is under way, if it ends soon, and report.
     Finish(oneshot::Sender<Box<ShardReport>>),
+}
+
+/// A round of planned check-ins; a fleet may be given several, one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct RoundOrder {
+    /// When check-ins start, from the start of the round.
+    pub(crate) schedule: Arc<Schedule>,
+    /// The times of the round.
+    pub(crate) round: Round,
+    /// Whether answers are held against the model.
+    pub(crate) verification: Verification,
+    /// Where the seconds of the round go.
+    pub(crate) intervals: Intervals,
+}
+
+/// Whether answers to load devices are held against the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verification {
+    /// Every one is.
+    #[default]
+    On,
+    /// None of a round is: only to measure what verification costs.
+    Off,
+}
+
+/// What a shard has to say of a round.
+#[derive(Debug, Default)]
+pub(crate) struct RoundReport {
+    /// Every planned check-in of the shard.
+    pub(crate) books: Books,
+    /// The same by window, with the times.
+    pub(crate) measured: Measured,
+    /// When the last planned check-in was over.
+    pub(crate) last_end_ns: u64,
+    /// Wrong answers of the shard so far.
+    pub(crate) wrong_answers: u64,
+    /// The share of the round in which the shard's thread worked or waited for a processor, in
+    /// thousandths, where the system tells.
+    pub(crate) busy_permille: Option<u64>,
 }
 
 /// The threads of a fleet.

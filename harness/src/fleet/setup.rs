@@ -6,11 +6,12 @@ use std::future::Future;
 use std::rc::Rc;
 
 use emulator::{Device, EnrollmentGrant};
-use protocol::enrollment::Credential;
+use protocol::enrollment::{Credential, PollSchedule};
 use protocol::graph::device::DirectoryDevice;
 use protocol::graph::list::Page;
 use uuid::Uuid;
 
+use super::RoundOrder;
 use super::credentials::Credentials;
 use super::engine::Engine;
 use super::shard::{Shard, WORKERS_MAX};
@@ -22,6 +23,7 @@ use crate::http::Answer;
 use crate::http::link::Links;
 use crate::lab::{registration, silent_device};
 use crate::load::manages;
+use crate::metrics::{End, Measured, Operation, Sample};
 use crate::model::Belief;
 
 /// Reasons that are kept of devices that could not be set up.
@@ -37,6 +39,16 @@ pub(crate) struct Enrolled {
     pub(crate) managed_id: Option<Uuid>,
 }
 
+/// What the devices of a shard came to.
+#[derive(Debug, Default)]
+pub(crate) struct Enrolment {
+    pub(crate) enrolled: Vec<Enrolled>,
+    /// The poll table that the target gave; every device has the same.
+    pub(crate) poll: Option<PollSchedule>,
+    /// How long enrolments took, where they were planned.
+    pub(crate) measured: Measured,
+}
+
 impl Shard {
     /// Makes every device known to the directory.
     pub(super) async fn register_all(self: &Rc<Self>) -> Result<(), Error> {
@@ -50,9 +62,13 @@ impl Shard {
             .await
     }
 
-    /// Enrols every device and drives its first session. A device that fails is counted and left
-    /// behind; the load goes on with the others.
-    pub(super) async fn enroll_all(self: &Rc<Self>) -> Result<Vec<Enrolled>, Error> {
+    /// Enrols every device and drives its first session, each at its planned time where there is
+    /// one. A device that fails is counted and left behind; the load goes on with the others.
+    pub(super) async fn enroll_all(
+        self: &Rc<Self>,
+        planned: Option<RoundOrder>,
+    ) -> Result<Enrolment, Error> {
+        self.engine.borrow_mut().plan_enrolment(planned);
         // A worker keeps its connections from one device to the next.
         let spare = Rc::new(RefCell::new(Vec::new()));
         self.each(move |shard, local| {
@@ -61,7 +77,7 @@ impl Shard {
                 let links = spare.borrow_mut().pop();
                 let clock = &shard.context.ground.clock;
                 let mut links = links.unwrap_or_else(|| Links::new(clock.clone()));
-                shard.enroll(local, &mut links).await;
+                shard.enroll_in_time(local, &mut links).await;
                 spare.borrow_mut().push(links);
                 Ok(())
             }
@@ -74,7 +90,40 @@ impl Shard {
         enrolled.reverse();
         enrolled.sort_by_key(|one| one.device);
         enrolled.dedup_by_key(|one| one.device);
-        Ok(enrolled)
+        let mut engine = self.engine.borrow_mut();
+        Ok(Enrolment {
+            enrolled,
+            poll: engine.poll,
+            measured: engine.meter.read(),
+        })
+    }
+
+    /// Waits for the planned time of a device's enrolment, if it has one, and times it.
+    async fn enroll_in_time(&self, local: usize, links: &mut Links) {
+        let intended_ns = {
+            let engine = self.engine.borrow();
+            let index = u64::from(engine.index_of(local));
+            engine
+                .enrolment
+                .as_ref()
+                .map(|order| order.planned_ns(index))
+        };
+        if let Some(intended_ns) = intended_ns {
+            let due = self.context.ground.clock.deadline(intended_ns);
+            tokio::time::sleep_until(due).await;
+        }
+        let begun_ns = self.now_ns();
+        let end = self.enroll(local, links).await;
+        if let Some(intended_ns) = intended_ns {
+            let sample = Sample {
+                intended_ns,
+                begun_ns,
+                sent_ns: begun_ns,
+                ended_ns: self.now_ns(),
+            };
+            let mut engine = self.engine.borrow_mut();
+            engine.meter.record(Operation::Enrol, sample, end);
+        }
     }
 
     /// Runs a step for every device, [`WORKERS_MAX`] at a time; the first error ends it.
@@ -201,9 +250,9 @@ impl Shard {
             })
     }
 
-    async fn enroll(&self, local: usize, links: &mut Links) {
+    async fn enroll(&self, local: usize, links: &mut Links) -> End {
         let Some((mut device, credential)) = self.take_for_enrollment(local) else {
-            return;
+            return End::Failed;
         };
         let target = &self.context.target;
         let index = self.engine.borrow().index_of(local);
@@ -223,7 +272,7 @@ impl Shard {
         let first_session = enrolled.then_some(visit.is_complete());
         let mut engine = self.engine.borrow_mut();
         engine.put_back(visit);
-        engine.settle_enrollment(local, first_session);
+        engine.settle_enrollment(local, first_session)
     }
 
     fn take_for_enrollment(&self, local: usize) -> Option<(Box<Device>, Credential)> {
@@ -245,9 +294,9 @@ impl Shard {
 
 impl Engine {
     /// Counts a device that enrolled, or could not; `first_session` says whether that was complete.
-    pub(super) fn settle_enrollment(&mut self, local: usize, first_session: Option<bool>) {
+    pub(super) fn settle_enrollment(&mut self, local: usize, first_session: Option<bool>) -> End {
         let (Some(slot), Some(member)) = (self.slots.get(local), self.member(local)) else {
-            return;
+            return End::Failed;
         };
         let settled = slot.belief.as_ref().is_some_and(Belief::settled);
         let failure = match first_session {
@@ -258,7 +307,8 @@ impl Engine {
             Some(true) => None,
         };
         let Some(failure) = failure else {
-            return self.ground.progress.enrolled();
+            self.ground.progress.enrolled();
+            return End::Completed;
         };
         self.setup_failed += 1;
         if self.setup_failures.len() < FAILURES_MAX {
@@ -266,5 +316,6 @@ impl Engine {
             self.setup_failures
                 .push(format!("device {index}: {failure}"));
         }
+        End::Failed
     }
 }

@@ -9,11 +9,12 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::alarm::{Alarm, QUANTUM_NS};
 use super::engine::{Engine, ShardReport};
 use super::visit::Visit;
-use super::{Context, Order, Place, wire};
+use super::{Context, Order, Place, RoundReport, wire};
 use crate::http::link::Links;
 use crate::http::{Failure, Pools};
-use crate::metrics::Timings;
+use crate::metrics::Meter;
 use crate::push::Wake;
+use crate::usage;
 
 /// Workers of one shard, each with one connection for each authority.
 pub(super) const WORKERS_MAX: usize = 32;
@@ -37,7 +38,16 @@ pub(super) struct Shard {
     workers: Cell<usize>,
     waiting: Cell<usize>,
     /// Told when the measured phase is over.
-    measured: RefCell<Option<oneshot::Sender<()>>>,
+    measured: RefCell<Option<Measuring>>,
+}
+
+/// A round that somebody waits for.
+#[derive(Debug)]
+struct Measuring {
+    done: oneshot::Sender<RoundReport>,
+    from_ns: u64,
+    /// What the thread had worked and waited for a processor before.
+    before_ns: Option<u64>,
 }
 
 /// Runs a shard on the present thread until it is told to finish.
@@ -55,9 +65,9 @@ pub(super) fn run(
         .map_err(|error| error.to_string())
         .and_then(|runtime| {
             let _inside = runtime.enter();
-            let timings = Timings::new().map_err(|error| error.to_string())?;
+            let meter = Meter::new().map_err(|error| error.to_string())?;
             let alarm = Alarm::new().map_err(|error| error.to_string())?;
-            let shard = Shard::new(context, place, (timings, alarm));
+            let shard = Shard::new(context, place, (meter, alarm));
             Ok((runtime, Rc::new(shard)))
         });
     match built {
@@ -70,8 +80,8 @@ pub(super) fn run(
 }
 
 impl Shard {
-    fn new(context: Context, place: Place, (timings, alarm): (Timings, Alarm)) -> Self {
-        let engine = Engine::new(context.ground.clone(), place, timings);
+    fn new(context: Context, place: Place, (meter, alarm): (Meter, Alarm)) -> Self {
+        let engine = Engine::new(context.ground.clone(), place, meter);
         Self {
             pools: Pools::new(context.ground.clock.clone(), WORKERS_MAX),
             engine: RefCell::new(engine),
@@ -130,7 +140,7 @@ impl Shard {
                 self.resolved(device);
             }
             if engine.measuring() && engine.books.balance() {
-                self.measured.take().into_iter().for_each(|it| told(it, ()));
+                self.conclude(&mut engine);
             }
             down
         };
@@ -141,6 +151,18 @@ impl Shard {
         }
         self.call_workers();
         self.set_alarm();
+    }
+
+    /// Tells what the round came to, if somebody waits for it.
+    fn conclude(&self, engine: &mut Engine) {
+        let Some(measuring) = self.measured.take() else {
+            return;
+        };
+        let wall_ns = self.now_ns().saturating_sub(measuring.from_ns);
+        let used = measuring.before_ns.zip(usage::thread_claim_ns());
+        let busy_permille =
+            used.map(|(before, now)| now.saturating_sub(before) * 1_000 / wall_ns.max(1));
+        told(measuring.done, engine.round_report(busy_permille));
     }
 
     /// The target knows the end of a device's rotation request.
@@ -234,16 +256,23 @@ impl Shard {
             Order::Join(group, done) => {
                 tokio::task::spawn_local(async move { told(done, shard.join_all(group).await) });
             }
-            Order::Enroll(done) => {
-                tokio::task::spawn_local(async move { told(done, shard.enroll_all().await) });
+            Order::Enroll(planned, done) => {
+                let planned = planned.map(|planned| *planned);
+                tokio::task::spawn_local(async move {
+                    told(done, shard.enroll_all(planned).await);
+                });
             }
             Order::GoOffline(done) => {
                 self.engine.borrow_mut().go_offline(now_ns);
                 told(done, ());
             }
-            Order::Measure(from_ns, done) => {
-                self.measured.replace(Some(done));
-                self.engine.borrow_mut().measure(from_ns, now_ns);
+            Order::Measure(order, done) => {
+                self.measured.replace(Some(Measuring {
+                    done,
+                    from_ns: now_ns,
+                    before_ns: usage::thread_claim_ns(),
+                }));
+                self.engine.borrow_mut().measure(order, now_ns);
             }
             Order::Begin(begin, done) => {
                 let begun = self.engine.borrow_mut().begin_attempt(begin, now_ns);

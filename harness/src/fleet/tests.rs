@@ -16,12 +16,12 @@ use super::desk::{Desk, HOST, Style};
 use super::engine::{Engine, Ground};
 use super::lane::LaneMode;
 use super::visit::Visit;
-use super::{Place, Progress};
+use super::{Place, Progress, RoundOrder, Verification};
 use crate::clock::Clock;
 use crate::keys::KeyPool;
 use crate::lab::silent_device;
-use crate::load::{AttemptKind, LoadOptions, LoadPlan, Mix, manages};
-use crate::metrics::Timings;
+use crate::load::{AttemptKind, LoadOptions, LoadPlan, manages};
+use crate::metrics::{Measured, Meter, Round};
 use crate::push::{PushEndpoint, Wake, WakeStage};
 use crate::transcript::{LoadPasswords, Transcript};
 
@@ -55,17 +55,14 @@ struct Seen {
 }
 
 fn plan(seed: u64) -> Arc<LoadPlan> {
-    Arc::new(LoadPlan::new(LoadOptions {
-        devices: DEVICES,
+    let options = LoadOptions {
         offline_ppm: 200_000,
-        mix: Mix::DEFAULT,
         duration: Duration::from_secs(HOURS * 3_600),
         per_1000_s: Some(150),
-        seed,
         salt: seed,
-        shards: None,
-        key_pool: None,
-    }))
+        ..LoadOptions::even(DEVICES, seed)
+    };
+    Arc::new(LoadPlan::new(options).unwrap())
 }
 
 impl World {
@@ -98,7 +95,7 @@ impl World {
         let reached = reached.map(|spec| spec.device_id.to_string()).collect();
         let engine = |shard| {
             let place = Place::of(shard, shards);
-            Engine::new(ground.clone(), place, Timings::new().unwrap())
+            Engine::new(ground.clone(), place, Meter::new().unwrap())
         };
         Self {
             engines: (0..shards).map(engine).collect(),
@@ -270,7 +267,7 @@ impl World {
     fn seen(mut self) -> Seen {
         let (mut records, mut attempts) = (BTreeMap::new(), BTreeMap::new());
         let (mut books, mut answers) = (crate::schedule::Books::default(), [0; 5]);
-        let mut deliveries = BTreeMap::new();
+        let (mut deliveries, mut measured) = (BTreeMap::new(), Measured::default());
         for engine in &mut self.engines {
             for local in 0..engine.slots.len() {
                 let slot = &engine.slots[local];
@@ -278,8 +275,10 @@ impl World {
                 let record = format!("{kept:?} {}", slot.hours_to_expiry(engine.at(0)));
                 records.insert(engine.index_of(local), record);
             }
+            let round = engine.round_report(None);
+            books.merge(&round.books);
+            measured.merge(&round.measured);
             let report = engine.report();
-            books.merge(&report.books);
             let counted = &report.answers;
             for (sum, count) in answers.iter_mut().zip([
                 counted.responses,
@@ -300,11 +299,22 @@ impl World {
             }
         }
         assert!(books.balance(), "{books:?}");
+        let mut windows = measured.warm_up;
+        windows.merge(&measured.measured);
+        assert_eq!(windows, books, "both windows together are the round");
+        let times: Vec<String> = measured
+            .timings
+            .iter()
+            .map(|(operation, timings)| {
+                let (count, latency) = (timings.count(), timings.latency());
+                format!("{operation} {count} {latency:?}")
+            })
+            .collect();
         Seen {
             deeds: self.deeds,
             records,
             attempts,
-            counts: format!("{books:?} {answers:?} {deliveries:?}"),
+            counts: format!("{books:?} {answers:?} {deliveries:?} {times:?}"),
         }
     }
 }
@@ -319,9 +329,19 @@ async fn run(seed: u64, clock: &Clock, shards: usize, way: (LaneMode, Style)) ->
     let from_ns = 10 * SECOND_NS;
     assert!(world.now_ns < from_ns);
     world.now_ns = from_ns;
+    let (intervals, _received) = mpsc::unbounded_channel();
+    let order = RoundOrder {
+        schedule: Arc::clone(plan.rate()),
+        round: Round {
+            start_ns: from_ns,
+            measured_ns: from_ns + 600 * SECOND_NS,
+        },
+        verification: Verification::On,
+        intervals,
+    };
     for engine in &mut world.engines {
         engine.go_offline(from_ns);
-        engine.measure(from_ns, from_ns);
+        engine.measure(order.clone(), from_ns);
     }
     let online = plan.candidates(AttemptKind::Online);
     for (attempt, device) in (0..).zip(online.iter().cycle().take(40)) {

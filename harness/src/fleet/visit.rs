@@ -13,9 +13,10 @@ use protocol::time::UtcMillis;
 use uuid::Uuid;
 
 use super::engine::Engine;
+use super::round::Turn;
 use super::slot::Resting;
 use crate::http::{Answer, Failure};
-use crate::metrics::Sample;
+use crate::metrics::{End, Sample};
 use crate::model::{Belief, Expectation, Http, Ids};
 
 /// Most requests of one session with its uploads, or of one enrolment.
@@ -30,6 +31,9 @@ pub(super) enum Cause {
     Planned {
         /// The planned time.
         intended_ns: u64,
+        /// What the harness alone was late: waiting for a worker, which all wait for the target
+        /// then, is no part of it, nor is the device's session before.
+        delay_ns: u64,
     },
     /// A push.
     Pushed,
@@ -285,10 +289,14 @@ impl Engine {
             self.note_password(local, &transmit.body);
         }
         let message = match transmit.endpoint {
-            Endpoint::Management => decode(&transmit.body, &Limits::default()).ok(),
-            Endpoint::Discovery | Endpoint::Policy | Endpoint::Enrollment | Endpoint::Directory => {
-                None
+            Endpoint::Management if self.verifies() => {
+                decode(&transmit.body, &Limits::default()).ok()
             }
+            Endpoint::Management
+            | Endpoint::Discovery
+            | Endpoint::Policy
+            | Endpoint::Enrollment
+            | Endpoint::Directory => None,
         };
         let belief = self.belief(local);
         let expectation = message.and_then(|message| Some(belief?.expect(&message)));
@@ -312,6 +320,8 @@ impl Engine {
         };
         self.reached();
         visit.sent_ns.get_or_insert(answer.sent_ns);
+        let took = (visit.asked_ns, answer.sent_ns, answer.received_ns);
+        self.time(sent.endpoint, took, End::Completed);
         let now = self.at(answer.received_ns);
         match std::mem::replace(&mut visit.stage, Stage::Changing) {
             Stage::Brief(mut rested) => {
@@ -322,7 +332,8 @@ impl Engine {
                     visit.ended = Some(true);
                     visit.stage = Stage::Brief(rested);
                     let measuring = self.measuring();
-                    self.answers.count(measuring, true);
+                    let verified = self.verifies();
+                    self.answers.count(measuring, verified);
                     return;
                 }
                 self.go_whole(visit, &rested);
@@ -352,6 +363,9 @@ impl Engine {
         }
         visit.unanswered = true;
         visit.sent_ns.get_or_insert(visit.asked_ns);
+        self.shortages.note(&failure);
+        let took = (visit.asked_ns, visit.asked_ns, now_ns);
+        self.time(sent.endpoint, took, End::Failed);
         self.unreached();
         let belief = self
             .slots
@@ -413,7 +427,7 @@ impl Engine {
             self.resolved(index);
         }
         if !self.start_pushed(local) {
-            self.take_turn(local, ended_ns);
+            self.take_turn(local, ended_ns, Turn::AfterSession);
         }
     }
 
@@ -441,7 +455,10 @@ impl Engine {
     fn count(&mut self, visit: &Visit, ended_ns: u64) {
         match visit.cause {
             Cause::First => {}
-            Cause::Planned { intended_ns } => {
+            Cause::Planned {
+                intended_ns,
+                delay_ns,
+            } => {
                 if visit.is_complete() {
                     self.books.completed += 1;
                 } else {
@@ -449,11 +466,18 @@ impl Engine {
                 }
                 self.last_end_ns = self.last_end_ns.max(ended_ns);
                 let sent_ns = visit.sent_ns.unwrap_or(ended_ns);
-                self.timings.record(Sample {
+                let sample = Sample {
                     intended_ns,
+                    begun_ns: intended_ns + delay_ns,
                     sent_ns,
                     ended_ns,
-                });
+                };
+                let end = if visit.is_complete() {
+                    End::Completed
+                } else {
+                    End::Failed
+                };
+                self.meter.checked_in(sample, end);
             }
             Cause::Pushed => self.pushed_failed += u64::from(!visit.is_complete()),
         }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use protocol::JoinType;
 
 use crate::case::RotationCase;
-use crate::metrics::Timings;
+use crate::fleet::Shortages;
+use crate::interval_log::Row;
+use crate::metrics::{Measured, Operation};
 use crate::model::WrongAnswer;
 use crate::schedule::Books;
 
@@ -77,16 +79,22 @@ pub struct LoadOutcome {
     pub online: u64,
     /// Devices that went offline.
     pub offline: u64,
-    /// Planned check-ins.
+    /// Planned check-ins, warm-up included.
     pub books: Books,
-    /// How long they took.
-    pub timings: Timings,
+    /// The same by window, and how long everything took in the measured phase.
+    pub measured: Measured,
+    /// Errands of administrators.
+    pub errands: BTreeMap<Operation, Books>,
+    /// Every second of the load.
+    pub seconds: Vec<Row>,
     /// The answers.
     pub answers: Answers,
     /// The rotation attempts, in order of their planned time.
     pub rotations: Vec<RotationCase>,
     /// Rotation attempts planned; more than made when the load ended early.
     pub rotations_planned: u64,
+    /// Attempts whose rows the target did not show, because it gave no answer.
+    pub rotations_unread: u64,
     /// Deliveries of the policy that were exactly right, by join state and build.
     pub deliveries: BTreeMap<(JoinType, u32), u64>,
     /// Sessions started by a push, apart from the planned check-ins.
@@ -102,8 +110,14 @@ pub struct LoadOutcome {
     /// From the start of the measured phase to the end of its last session, at least the planned
     /// length.
     pub duration_s: f64,
-    /// Completed planned check-ins a second.
+    /// Completed check-ins of the measured phase a second.
     pub check_ins_per_s: f64,
+    /// What the harness's system had none left of.
+    pub shortages: Shortages,
+    /// How busy the thread of the busiest shard was, in thousandths, where the system tells.
+    pub busiest_permille: Option<u64>,
+    /// The intervals of the poll table that the target gave, in nanoseconds.
+    pub poll_ns: Vec<u64>,
     /// False when the load ended before its plan.
     pub complete: bool,
     /// True when the target stopped taking connections.

@@ -2,6 +2,7 @@
 //! pure function of the options, and the two digests prove it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use emulator::{DeviceId, DeviceSpec, HardwareId, OsBuild, generate_password};
@@ -12,8 +13,12 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use sha2::{Digest, Sha256};
 
+use super::operations::OperationsMix;
+use crate::error::Error;
+use crate::fleet::Verification;
 use crate::fleet::mix::{Mix, offline_of_each};
-use crate::schedule::{Rate, Schedule, spread};
+use crate::schedule::spec::{PhaseSpec, RateSpec};
+use crate::schedule::{Phase, Rate, Schedule, Shape, spread};
 
 /// Fewest rotation attempts where the fleet is large enough to spread them.
 const ATTEMPTS_MIN: u64 = 140;
@@ -29,10 +34,24 @@ pub struct LoadOptions {
     pub offline_ppm: u32,
     /// The join states.
     pub mix: Mix,
-    /// Length of the measured phase.
+    /// Length of the measured phase; not looked at where `phases` are given.
     pub duration: Duration,
-    /// Check-ins in a thousand seconds; `None` for one check-in of every online device in 2 s.
+    /// Check-ins in a thousand seconds; `None` for one check-in of every online device in 2 s. Not
+    /// looked at where `phases` are given.
     pub per_1000_s: Option<u64>,
+    /// The measured phase in other shapes than an even rate; empty for that.
+    pub phases: Vec<PhaseSpec>,
+    /// When devices enrol; `None` for as soon as possible. Every device enrols, so only the times
+    /// of its events count.
+    pub enrolment: Option<PhaseSpec>,
+    /// How long the load goes on before the measured phase, at the rate with which that begins.
+    pub warm_up: Duration,
+    /// How much faster than the phases say time runs.
+    pub compression: u32,
+    /// What administrators do meanwhile.
+    pub operations: OperationsMix,
+    /// Whether answers are held against the model in the measured phase.
+    pub verification: Verification,
     /// The seed of everything that is drawn.
     pub seed: u64,
     /// Tells the devices of several runs against one target apart; 0 for a target of our own. It
@@ -55,6 +74,30 @@ impl LoadOptions {
     pub fn keys(&self) -> u32 {
         let small = self.devices <= OWN_KEYS_MAX;
         self.key_pool.unwrap_or(if small { 0 } else { POOLED_KEYS })
+    }
+}
+
+impl LoadOptions {
+    /// An even load of so many devices without warm-up, in real time.
+    #[must_use]
+    pub fn even(devices: u32, seed: u64) -> Self {
+        Self {
+            devices,
+            offline_ppm: 300_000,
+            mix: Mix::DEFAULT,
+            duration: Duration::from_secs(10),
+            per_1000_s: None,
+            phases: Vec::new(),
+            enrolment: None,
+            warm_up: Duration::ZERO,
+            compression: 1,
+            operations: OperationsMix::default(),
+            verification: Verification::On,
+            seed,
+            salt: 0,
+            shards: None,
+            key_pool: None,
+        }
     }
 }
 
@@ -98,7 +141,9 @@ pub struct LoadPlan {
     members: Vec<Member>,
     /// The online devices in the order of their turns.
     order: Vec<u32>,
-    rate: Schedule,
+    rate: Arc<Schedule>,
+    enrolment: Option<Arc<Schedule>>,
+    warm_up_ns: u64,
     policy: BTreeMap<Leaf, Value>,
     rotations: Vec<PlannedRotation>,
 }
@@ -108,31 +153,37 @@ pub const ROTATION_ACTOR: &str = "rotate-operator";
 
 impl LoadPlan {
     /// Makes the plan.
-    #[must_use]
-    pub fn new(options: LoadOptions) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::SetUp`] when a phase cannot be planned.
+    pub fn new(options: LoadOptions) -> Result<Self, Error> {
         let members = members(&options);
         let mut order: Vec<u32> = select(&members, |member| !member.offline);
         order.shuffle(&mut stream(options.seed, Purpose::Order));
-        let duration_ns = u64::try_from(options.duration.as_nanos()).unwrap_or(u64::MAX);
         let online = u64::try_from(order.len()).unwrap_or(u64::MAX);
-        // Without an online device there is nobody to check in.
-        let per_1000_s = match (online, options.per_1000_s) {
-            (0, _) => 0,
-            (_, Some(per_1000_s)) => per_1000_s,
-            (_, None) => online * 500,
-        };
-        let rate = Schedule::constant(Rate::per_1000_s(per_1000_s), duration_ns);
+        let phases = phases(&options, online);
+        let rate = Schedule::new(&phases, options.seed)
+            .map_err(|error| Error::SetUp(format!("schedule of check-ins: {error}")))?;
+        let enrolment = options.enrolment.map(|phase| {
+            let phase = phase.of_fleet(u64::from(options.devices));
+            Schedule::new(&[phase.compressed(options.compression)], options.seed)
+                .map_err(|error| Error::SetUp(format!("schedule of enrolments: {error}")))
+        });
+        let enrolment = enrolment.transpose()?.map(Arc::new);
+        let warm_up_ns = nanos(options.warm_up);
         let policy = policy(options.seed);
         let mut plan = Self {
             options,
             members,
             order,
-            rate,
+            rate: Arc::new(rate),
+            enrolment,
+            warm_up_ns,
             policy,
             rotations: Vec::new(),
         };
         plan.rotations = plan.plan_rotations();
-        plan
+        Ok(plan)
     }
 
     /// What was asked for.
@@ -153,16 +204,54 @@ impl LoadPlan {
         &self.order
     }
 
-    /// When check-ins start.
+    /// When check-ins start, warm-up included.
     #[must_use]
-    pub const fn rate(&self) -> &Schedule {
+    pub const fn rate(&self) -> &Arc<Schedule> {
         &self.rate
+    }
+
+    /// How often an operation is begun, in the time of the load.
+    #[must_use]
+    pub fn operation_rate(&self, rate: RateSpec) -> Rate {
+        rate.of_fleet(self.online())
+            .compressed(self.options.compression)
+    }
+
+    /// When devices enrol, by their numbers; `None` for as soon as possible.
+    #[must_use]
+    pub const fn enrolment(&self) -> Option<&Arc<Schedule>> {
+        self.enrolment.as_ref()
+    }
+
+    /// Length of the warm-up.
+    #[must_use]
+    pub const fn warm_up_ns(&self) -> u64 {
+        self.warm_up_ns
+    }
+
+    /// Length of the measured phase.
+    #[must_use]
+    pub fn measured_ns(&self) -> u64 {
+        self.rate.duration_ns().saturating_sub(self.warm_up_ns)
     }
 
     /// The settings that reach the Entra joined and hybrid devices.
     #[must_use]
     pub const fn policy(&self) -> &BTreeMap<Leaf, Value> {
         &self.policy
+    }
+
+    /// Complexity and length of the passwords that the policy asks for.
+    #[must_use]
+    pub fn password_policy(&self) -> (u32, u32) {
+        let number = |leaf: Leaf, otherwise: u32| match self.policy.get(&leaf) {
+            Some(Value::Int(number)) => u32::try_from(*number).unwrap_or(otherwise),
+            Some(Value::Bool(_) | Value::Text(_)) | None => otherwise,
+        };
+        (
+            number(Leaf::PasswordComplexity, 4),
+            number(Leaf::PasswordLength, 14),
+        )
     }
 
     /// The planned rotation requests, in order of time.
@@ -255,10 +344,7 @@ impl LoadPlan {
     #[must_use]
     pub fn fleet_digest(&self) -> String {
         let mut hash = Sha256::new();
-        let length = match self.policy.get(&Leaf::PasswordLength) {
-            Some(Value::Int(length)) => u32::try_from(*length).unwrap_or(14),
-            Some(Value::Bool(_) | Value::Text(_)) | None => 14,
-        };
+        let (_, length) = self.password_policy();
         for (device, member) in (0_u32..).zip(&self.members) {
             let Some(spec) = self.unsalted(device) else {
                 continue;
@@ -335,11 +421,19 @@ impl LoadPlan {
         let [online, offline, unbacked] = kinds
             .each_ref()
             .map(|(_, devices)| u64::try_from(devices.len()).unwrap_or(0));
-        let seconds = self.options.duration.as_secs().max(1);
+        let seconds = (self.measured_ns() / 1_000_000_000).max(1);
         let bound = seconds.saturating_mul(self.online()).saturating_mul(2);
         let floor = ATTEMPTS_MIN.min(bound);
         let tenth = self.online().div_ceil(10);
-        let total = floor.max((tenth * 4).div_ceil(3));
+        let total = match (self.options.verification, self.options.operations.rotate) {
+            // Nobody would notice the end of a rotation.
+            (Verification::Off, _) => 0,
+            (Verification::On, Some(rate)) => {
+                let rate = self.operation_rate(rate);
+                Schedule::constant(rate, self.measured_ns()).events()
+            }
+            (Verification::On, None) => floor.max((tenth * 4).div_ceil(3)),
+        };
         // What one kind has no device for, another takes.
         let refused = if online == 0 { total } else { total / 4 };
         let counts = match (online, offline, unbacked) {
@@ -362,15 +456,48 @@ impl LoadPlan {
         }
         attempts.shuffle(&mut stream(self.options.seed, Purpose::Rotations));
         let count = u64::try_from(attempts.len()).unwrap_or(0);
-        spread(count, self.rate.duration_ns())
+        spread(count, self.measured_ns())
             .zip(attempts)
             .map(|(at_ns, (kind, device))| PlannedRotation {
-                at_ns,
+                at_ns: self.warm_up_ns + at_ns,
                 device,
                 kind,
             })
             .collect()
     }
+}
+
+/// Warm-up and measured phase.
+fn phases(options: &LoadOptions, online: u64) -> Vec<Phase> {
+    let measured: Vec<Phase> = if options.phases.is_empty() {
+        // Without an online device there is nobody to check in.
+        let per_1000_s = match (online, options.per_1000_s) {
+            (0, _) => 0,
+            (_, Some(per_1000_s)) => per_1000_s,
+            (_, None) => online * 500,
+        };
+        vec![Phase {
+            shape: Shape::Constant(Rate::per_1000_s(per_1000_s)),
+            duration_ns: nanos(options.duration),
+        }]
+    } else {
+        let of_fleet = options.phases.iter().map(|phase| phase.of_fleet(online));
+        of_fleet
+            .map(|phase| phase.compressed(options.compression))
+            .collect()
+    };
+    let first = measured
+        .first()
+        .map_or(Rate::ZERO, |phase| phase.shape.first_rate());
+    let warm_up = Phase {
+        shape: Shape::Constant(first),
+        duration_ns: nanos(options.warm_up),
+    };
+    std::iter::once(warm_up).chain(measured).collect()
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// True for the join states whose password the load policy manages.
@@ -474,23 +601,13 @@ mod tests {
     use super::*;
 
     fn options(devices: u32, seed: u64) -> LoadOptions {
-        LoadOptions {
-            devices,
-            offline_ppm: 300_000,
-            mix: Mix::DEFAULT,
-            duration: Duration::from_secs(10),
-            per_1000_s: None,
-            seed,
-            salt: 0,
-            shards: None,
-            key_pool: None,
-        }
+        LoadOptions::even(devices, seed)
     }
 
     #[test]
     fn equal_options_give_equal_digests_and_other_seeds_do_not() {
         let digests = |options: LoadOptions| {
-            let plan = LoadPlan::new(options);
+            let plan = LoadPlan::new(options).unwrap();
             (plan.fleet_digest(), plan.plan_digest())
         };
         let first = digests(options(200, 7));
@@ -507,11 +624,12 @@ mod tests {
 
     #[test]
     fn the_salt_changes_every_id_and_name() {
-        let plain = LoadPlan::new(options(20, 7));
+        let plain = LoadPlan::new(options(20, 7)).unwrap();
         let salted = LoadPlan::new(LoadOptions {
             salt: 99,
             ..options(20, 7)
-        });
+        })
+        .unwrap();
         let mut names = BTreeSet::new();
         for device in 0..20 {
             let (one, two) = (plain.spec(device).unwrap(), salted.spec(device).unwrap());
@@ -531,7 +649,7 @@ mod tests {
 
     #[test]
     fn the_default_fleet_checks_in_at_seven_hundred_a_second() {
-        let plan = LoadPlan::new(options(2_000, 1));
+        let plan = LoadPlan::new(options(2_000, 1)).unwrap();
         assert_eq!(plan.online(), 1_400);
         assert_eq!(plan.rate().events(), 7_000);
     }
@@ -549,7 +667,8 @@ mod tests {
             let plan = LoadPlan::new(LoadOptions {
                 duration,
                 ..options(devices, 3)
-            });
+            })
+            .unwrap();
             let of = |kind| {
                 plan.rotations()
                     .iter()
@@ -580,8 +699,52 @@ mod tests {
         let plan = LoadPlan::new(LoadOptions {
             offline_ppm: 1_000_000,
             ..options(50, 3)
-        });
+        })
+        .unwrap();
         assert_eq!(plan.online(), 0);
         assert_eq!(plan.rate().events(), 0);
+    }
+
+    #[test]
+    fn a_warm_up_goes_before_the_phases_and_leaves_rotations_to_them() {
+        let phases = crate::schedule::spec::parse("storm:all/1s,10s;ramp:10/s..30/s,20s").unwrap();
+        let plan = LoadPlan::new(LoadOptions {
+            phases,
+            warm_up: Duration::from_secs(5),
+            compression: 10,
+            ..options(200, 3)
+        })
+        .unwrap();
+        assert_eq!(plan.measured_ns(), 3_000_000_000);
+        assert_eq!(plan.warm_up_ns(), 5_000_000_000);
+        assert_eq!(
+            plan.rate().events_before(5_000_000_000),
+            0,
+            "a storm has no rate"
+        );
+        assert_eq!(plan.rate().events(), plan.online() + 400);
+        let within = 5_000_000_000..8_000_000_000;
+        assert!(
+            plan.rotations()
+                .iter()
+                .all(|one| within.contains(&one.at_ns))
+        );
+        let steady = LoadPlan::new(LoadOptions {
+            warm_up: Duration::from_secs(5),
+            ..options(200, 3)
+        })
+        .unwrap();
+        assert_eq!(steady.rate().events_before(5_000_000_000), 350);
+        assert_eq!(steady.rate().events(), 1_050);
+    }
+
+    #[test]
+    fn without_verification_nothing_is_rotated() {
+        let plan = LoadPlan::new(LoadOptions {
+            verification: Verification::Off,
+            ..options(200, 3)
+        })
+        .unwrap();
+        assert!(plan.rotations().is_empty());
     }
 }

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::fleet::{AttemptRecord, Begin, Begun, Fleet};
 use crate::ledger::{Ledger, OpId};
 use crate::limits::POLL_INTERVAL;
+use crate::metrics::{End, Intervals, Measured, Meter, Operation, Round, Sample};
 use crate::transcript::ExchangeId;
 
 /// Longest wait, after the last request, for the devices to come to an end of their rotations.
@@ -81,6 +82,9 @@ pub(super) struct Rotations {
     ground: Ground,
     resolved: mpsc::UnboundedReceiver<u32>,
     start_ns: u64,
+    meter: Meter,
+    /// When the request of a busy device was planned and sent.
+    asked: BTreeMap<u32, (u64, u64)>,
     /// Devices whose last request is not over.
     busy: HashSet<u32>,
     /// The devices of each kind, the next one to take first.
@@ -93,27 +97,31 @@ impl Rotations {
     pub(super) fn new(
         ground: Ground,
         resolved: mpsc::UnboundedReceiver<u32>,
-        start_ns: u64,
-    ) -> Self {
+        (round, intervals): (Round, Intervals),
+    ) -> Result<Self, Error> {
+        let mut meter = Meter::new().map_err(|error| Error::Harness(format!("meter: {error}")))?;
+        meter.begin(round, (0, 0), intervals);
         let kinds = [
             AttemptKind::Online,
             AttemptKind::Offline,
             AttemptKind::Unbacked,
         ];
         let spare = kinds.map(|kind| (kind, ground.plan.candidates(kind).into()));
-        Self {
+        Ok(Self {
             ground,
             resolved,
-            start_ns,
+            start_ns: round.start_ns,
+            meter,
+            asked: BTreeMap::new(),
             busy: HashSet::new(),
             spare: BTreeMap::from(spare),
             made: JoinSet::new(),
             attempts: Vec::new(),
-        }
+        })
     }
 
     /// Makes the requests at their times and waits, bounded, until the devices are done with them.
-    pub(super) async fn run(mut self) -> Result<Vec<Attempt>, Error> {
+    pub(super) async fn run(mut self) -> Result<(Vec<Attempt>, Measured), Error> {
         let plan = Arc::clone(&self.ground.plan);
         for (number, planned) in (0..).zip(plan.rotations()) {
             let at = self.ground.clock.deadline(self.start_ns + planned.at_ns);
@@ -124,7 +132,34 @@ impl Rotations {
         }
         self.settle().await?;
         self.attempts.sort_by_key(|attempt| attempt.number);
-        Ok(self.attempts)
+        Ok((self.attempts, self.meter.read()))
+    }
+
+    /// Takes note of when a request was planned and is sent. One that must come to nothing is over
+    /// with its answer: it is no rotation to be timed.
+    fn ask(&mut self, planned: &PlannedRotation, device: u32) {
+        match planned.kind {
+            AttemptKind::Online => {
+                let sent_ns = self.ground.clock.monotonic_ns();
+                let planned_ns = self.start_ns + planned.at_ns;
+                self.asked.insert(device, (planned_ns, sent_ns));
+            }
+            AttemptKind::Offline | AttemptKind::Unbacked => {}
+        }
+    }
+
+    /// The target knows the end of the device's request.
+    fn over(&mut self, device: u32) {
+        self.busy.remove(&device);
+        if let Some((intended_ns, sent_ns)) = self.asked.remove(&device) {
+            let sample = Sample {
+                intended_ns,
+                begun_ns: sent_ns,
+                sent_ns,
+                ended_ns: self.ground.clock.monotonic_ns(),
+            };
+            self.meter.record(Operation::Rotate, sample, End::Completed);
+        }
     }
 
     /// Waits and takes note of what ends meanwhile; false when the load ends early.
@@ -135,9 +170,7 @@ impl Rotations {
             tokio::select! {
                 biased;
                 () = &mut ended => return false,
-                Some(device) = self.resolved.recv() => {
-                    self.busy.remove(&device);
-                }
+                Some(device) = self.resolved.recv() => self.over(device),
                 () = tokio::time::sleep_until(at) => return true,
             }
         }
@@ -148,6 +181,7 @@ impl Rotations {
         for _ in 0..POSTPONED_MAX {
             if let Some((device, begun)) = self.free_device(number, planned).await? {
                 self.busy.insert(device);
+                self.ask(planned, device);
                 self.post(number, (device, planned.kind), begun);
                 return Ok(());
             }
@@ -241,20 +275,32 @@ impl Rotations {
         while !self.busy.is_empty() {
             tokio::select! {
                 biased;
-                Some(device) = self.resolved.recv() => {
-                    self.busy.remove(&device);
-                }
+                Some(device) = self.resolved.recv() => self.over(device),
                 () = &mut ended => break,
                 () = tokio::time::sleep_until(limit) => break,
             }
+        }
+        // What nobody told the end of took as long as it was waited for.
+        let ended_ns = self.ground.clock.monotonic_ns();
+        for (_, (intended_ns, sent_ns)) in std::mem::take(&mut self.asked) {
+            let sample = Sample {
+                intended_ns,
+                begun_ns: sent_ns,
+                sent_ns,
+                ended_ns,
+            };
+            self.meter.record(Operation::Rotate, sample, End::Failed);
         }
         Ok(())
     }
 }
 
-/// Reads what the target lists for each attempt; a row that is not final is looked at again for
+/// Reads what the target lists for each attempt, and counts the attempts of which it did not tell; a row that is not final is looked at again for
 /// as long as the target may take to fail a rotation.
-pub(super) async fn read_actions(parts: &LoadParts, mut attempts: Vec<Attempt>) -> Vec<Attempt> {
+pub(super) async fn read_actions(
+    parts: &LoadParts,
+    mut attempts: Vec<Attempt>,
+) -> (Vec<Attempt>, usize) {
     let actor = parts.admin.actor("rotate-operator", SCOPE);
     let devices: HashSet<Uuid> = attempts.iter().map(|attempt| attempt.managed_id).collect();
     let mut reads = JoinSet::new();
@@ -267,8 +313,15 @@ pub(super) async fn read_actions(parts: &LoadParts, mut attempts: Vec<Attempt>) 
     while let Some(read) = reads.join_next().await {
         rows.extend(read.ok());
     }
+    // Without an answer nothing is known of the rows: no case, and so no verdict, comes of it.
+    let made = attempts.len();
+    attempts.retain(|attempt| {
+        let read = rows.get(&attempt.managed_id);
+        read.is_some_and(|(_, exchange)| exchange.is_some())
+    });
+    let unread = made - attempts.len();
     assign_rows(&mut attempts, &mut rows);
-    attempts
+    (attempts, unread)
 }
 
 /// Accepted requests make one row each, in order; the oldest comes first here. Refused ones may

@@ -1,7 +1,7 @@
 //! The answers of the enrolment plane and of the directory plane to a load device.
 
 use protocol::enrollment::{
-    AuthPolicy, DiscoverResponse, GetPoliciesResponse, Reply, TokenResponse,
+    AuthPolicy, DiscoverResponse, GetPoliciesResponse, PollSchedule, Reply, TokenResponse,
 };
 use uuid::Uuid;
 
@@ -18,6 +18,8 @@ pub struct Provisioned {
     pub provider_id: Box<str>,
     /// `EntDMID`: the managed device.
     pub managed_id: Option<Uuid>,
+    /// How often the device is to check in.
+    pub poll: PollSchedule,
 }
 
 /// Checks the answer to a Discover message; `federated` tells whether the device offered it.
@@ -143,6 +145,7 @@ pub fn check_token(http: Http<'_>, device_id: &str) -> (Vec<WrongAnswer>, Option
         Some(Provisioned {
             provider_id: provider_id.into(),
             managed_id,
+            poll: document.dm_client.poll,
         }),
     )
 }

@@ -11,6 +11,7 @@ use super::evidence::{EvidenceFile, FOLDER as EVIDENCE, UseAs};
 use super::results::Results;
 use super::{Report, junit};
 use crate::error::Error;
+use crate::interval_log;
 
 /// A folder that is ready to take a report.
 #[derive(Clone, Debug)]
@@ -119,7 +120,7 @@ impl ReportFolder {
     }
 
     fn remove_former(&self) -> Result<(), Error> {
-        for name in [REPORT, JUNIT, RESULTS] {
+        for name in [REPORT, JUNIT, RESULTS, interval_log::FILE] {
             let path = self.path.join(name);
             remove(&path)?;
             remove(&part_of(&path))?;

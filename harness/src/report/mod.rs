@@ -5,6 +5,7 @@
 //! | [`text`] | the table for people |
 //! | [`json`] | `report.json` |
 //! | [`junit`] | `junit.xml` |
+//! | [`measurement`], [`capacity`] | what `load` and `capacity` add |
 //! | [`results`] | `results.jsonl`, written while a run goes on |
 //! | [`evidence`] | one folder a violation, secrets removed |
 //! | [`folder`] | the folder they go into |
@@ -23,11 +24,13 @@ use crate::profile::ProfileNote;
 use crate::properties::PropertyReport;
 use crate::verdict::{Level, Standing, Tally, Verdict};
 
+pub mod capacity;
 mod counts;
 pub mod evidence;
 pub mod folder;
 pub mod json;
 pub mod junit;
+pub mod measurement;
 pub mod redact;
 pub mod results;
 mod seal;
@@ -70,6 +73,12 @@ pub struct Report {
     /// The list of expected failures, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expectations: Option<ExpectationsNote>,
+    /// How the load was offered and measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measurement: Option<measurement::Measurement>,
+    /// What a search for the capacity found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<capacity::Capacity>,
     /// What only a conformance run has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conform: Option<Summary>,
@@ -272,6 +281,8 @@ impl Report {
             profile: None,
             properties: Vec::new(),
             expectations: None,
+            measurement: None,
+            capacity: None,
             conform: None,
             footer,
         };

@@ -86,6 +86,12 @@ pub fn render(report: &Report, style: Style) -> String {
         Some(summary) => page.conform(summary),
         None => page.load(&report.load),
     }
+    if let Some(measurement) = &report.measurement {
+        page.pairs(&measurement.lines());
+    }
+    if let Some(capacity) = &report.capacity {
+        page.pairs(&capacity.lines());
+    }
     page.audit(&report.audit);
     page.reproduction(report);
     page.conclusion(report);
@@ -230,6 +236,16 @@ impl Page {
             &format!("harness {harness_rss}, core {core_rss}"),
         );
         self.line("");
+    }
+
+    /// Lines with a label each.
+    fn pairs(&mut self, lines: &[(String, String)]) {
+        for (label, value) in lines {
+            self.labelled(label, value);
+        }
+        if !lines.is_empty() {
+            self.line("");
+        }
     }
 
     fn conform(&mut self, summary: &Summary) {

@@ -2,22 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ground, Happened, LoadUsage, Outcome, audit};
+use super::{Ground, Happened, LoadUsage, Outcome, Weight, audit};
 use crate::case::Case;
 use crate::catalogue::Catalogue;
 use crate::checks;
 use crate::error::Error;
-use crate::exit::{Cause, ExitCode};
+use crate::exit::{self, Cause, ExitCode};
 use crate::expectations::{self, Extent};
 use crate::fleet::mix::PPM_ONE;
 use crate::ledger::OpKind;
 use crate::load::LoadOutcome;
-use crate::metrics::Percentiles;
+use crate::metrics::{Operation, Timings};
 use crate::profile::{Bench, Terms};
 use crate::properties;
 use crate::report::evidence::EvidenceFile;
 use crate::report::redact::Redactor;
-use crate::report::{self, Audit, Fleet, Footer, Quantiles, Report, RequirementRow};
+use crate::report::{self, Audit, Fleet, Footer, Report, RequirementRow};
 use crate::scenario::{self, ScenarioOutcome};
 
 /// A run that ended before there was a target to judge.
@@ -64,12 +64,29 @@ pub(super) async fn conclude(
         Extent::Partial
     };
     let stale = expected(&ground.options.terms, &mut report, extent);
+    if let Some(load) = &mut happened.load {
+        let (rows, broken) = ground.kept.close();
+        load.seconds = rows;
+        happened.causes.extend(broken.map(Cause::from));
+        let (measurement, causes) = ground.examine(load, &happened.usage);
+        report.measurement = Some(measurement);
+        happened.causes.extend(causes);
+    }
     ground.record_rows(&report.requirements);
     let mut causes = report.requirement_causes();
     causes.extend(report.nothing_judged());
     causes.extend(stale);
     causes.extend(happened.causes);
     causes.extend(ground_causes(ground, happened.load.as_ref()));
+    if let Some(mut capacity) = happened.capacity {
+        // A capacity of a target that errs is none.
+        if exit::gravest(&causes) == ExitCode::Pass {
+            causes.extend(capacity.cause());
+        } else {
+            capacity.make_void();
+        }
+        report.capacity = Some(capacity);
+    }
     report.conclude(&causes);
     Outcome {
         report,
@@ -178,7 +195,9 @@ fn frame(ground: &Ground, happened: &Happened) -> Report {
         cohort_devices: ground.lab.devices(),
     };
     report.load = load(happened.load.as_ref(), happened.usage);
-    report.load.planned = report.load.planned.max(plan.rate().events());
+    let in_warm_up = plan.rate().events_before(plan.warm_up_ns());
+    let planned = plan.rate().events() - in_warm_up;
+    report.load.planned = report.load.planned.max(planned);
     report.audit = Audit::new(
         &ground.ledger.balance(),
         &ground.ledger.balance_of(OpKind::Rotation),
@@ -199,7 +218,8 @@ fn run(ground: &Ground, load: Option<&LoadOutcome>) -> report::Run {
 }
 
 fn counts(load: &LoadOutcome) -> BTreeMap<String, u64> {
-    let delay = load.timings.start_delay();
+    let check_ins = load.measured.of(Operation::CheckIn);
+    let delay = check_ins.map(Timings::start_delay).unwrap_or_default();
     [
         ("in_flight_peak", load.in_flight_peak),
         ("policy_deliveries", load.deliveries.values().sum()),
@@ -226,35 +246,21 @@ fn load(outcome: Option<&LoadOutcome>, usage: LoadUsage) -> report::Load {
         ..report::Load::default()
     };
     let Some(outcome) = outcome else { return load };
-    load.planned = outcome.books.planned;
-    load.started = outcome.books.started;
-    load.not_started = outcome.books.not_started;
-    load.completed = outcome.books.completed;
-    load.failed = outcome.books.failed;
+    let books = &outcome.measured.measured;
+    load.planned = books.planned;
+    load.started = books.started;
+    load.not_started = books.not_started;
+    load.completed = books.completed;
+    load.failed = books.failed;
     load.responses = outcome.answers.responses;
     load.verified_responses = outcome.answers.verified;
     load.duration_s = outcome.duration_s;
     load.check_ins_per_s = outcome.check_ins_per_s;
-    load.latency_us = quantiles(outcome.timings.latency());
-    load.service_time_us = quantiles(outcome.timings.service_time());
-    load
-}
-
-const fn quantiles(percentiles: Percentiles) -> Quantiles {
-    let Percentiles {
-        p50,
-        p90,
-        p99,
-        p999,
-        max,
-    } = percentiles;
-    Quantiles {
-        p50,
-        p90,
-        p99,
-        p999,
-        max,
+    if let Some(check_ins) = outcome.measured.of(Operation::CheckIn) {
+        load.latency_us = check_ins.latency().into();
+        load.service_time_us = check_ins.service_time().into();
     }
+    load
 }
 
 /// Causes that no requirement owns.
@@ -272,9 +278,24 @@ fn ground_causes(ground: &Ground, load: Option<&LoadOutcome>) -> Vec<Cause> {
             load.setup_failed
         ));
     }
+    if load.rotations_unread > 0 {
+        undetermined(format!(
+            "{} rotations could not be looked up at the end",
+            load.rotations_unread
+        ));
+    }
     let failed = load.books.failed + load.pushed_failed;
     if failed > 0 && load.answers.wrong_total == 0 {
         undetermined(format!("{failed} check-ins failed without a wrong answer"));
+    }
+    let books = &load.measured.measured;
+    if ground.options.exam.weight == Weight::Binding
+        && books.not_started.saturating_mul(100) > books.planned
+    {
+        undetermined(format!(
+            "{} of {} check-ins could not be started in time: the load was less than planned",
+            books.not_started, books.planned
+        ));
     }
     if load.answers.responses != load.answers.verified {
         let unverified = load.answers.responses - load.answers.verified;

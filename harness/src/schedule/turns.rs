@@ -26,6 +26,21 @@ impl Turns {
         (self.next < self.events).then_some(self.next)
     }
 
+    /// Begins again with as many events; the device keeps its place in the order.
+    pub const fn restart(&mut self, events: u64) {
+        self.next %= self.stride;
+        self.events = events;
+    }
+
+    /// Those of the turns that belong to the first `events` events.
+    #[must_use]
+    pub const fn among_first(mut self, events: u64) -> Self {
+        if events < self.events {
+            self.events = events;
+        }
+        self
+    }
+
     /// Passes on to the event after.
     pub const fn advance(&mut self) {
         self.next = self.next.saturating_add(self.stride);
@@ -59,5 +74,22 @@ mod tests {
             assert_eq!(turns.left(), left);
         }
         assert_eq!(turns.peek(), None);
+    }
+
+    #[test]
+    fn a_new_round_keeps_the_order_of_devices() {
+        for place in 0..5 {
+            let mut turns = Turns::new(place, 5, 23);
+            let first: Vec<_> = std::iter::from_fn(|| {
+                let event = turns.peek()?;
+                turns.advance();
+                Some(event)
+            })
+            .collect();
+            turns.restart(23);
+            assert_eq!(turns.peek(), first.first().copied());
+            assert_eq!(turns.among_first(7).left(), if place < 2 { 2 } else { 1 });
+            assert_eq!(turns.left(), u64::try_from(first.len()).unwrap());
+        }
     }
 }

@@ -5,12 +5,11 @@ use std::time::Duration;
 use harness::catalogue::RequirementSet;
 use harness::conform::{self, ConformOptions, Selection};
 use harness::error::Error;
-use harness::fleet::mix::Mix;
 use harness::load::LoadOptions;
 use harness::profile::Terms;
 use harness::prove::Counter;
 use harness::report::Report;
-use harness::run::{Controls, Origin, RunOptions};
+use harness::run::{Controls, Exam, Origin, RunOptions};
 use reference::FaultChoice;
 use tokio::sync::watch;
 
@@ -108,19 +107,13 @@ impl Subject {
         let (core, target) = CoreChild::start(&self.options(false)).await?;
         let options = RunOptions {
             load: LoadOptions {
-                devices: LOAD_DEVICES,
-                offline_ppm: 300_000,
-                mix: Mix::DEFAULT,
                 duration: LOAD_DURATION,
-                per_1000_s: None,
-                seed: self.seed,
-                salt: 0,
-                shards: None,
-                key_pool: None,
+                ..LoadOptions::even(LOAD_DEVICES, self.seed)
             },
             push_token: PUSH_TOKEN.to_owned(),
             origin: self.origin(&core),
             terms: self.terms()?,
+            exam: Exam::default(),
         };
         let (_cancel, cancel) = watch::channel(false);
         let run = Box::pin(harness::run::run(target, options, controls(&core, cancel)));

@@ -1,0 +1,48 @@
+//! Requests that failed because the system of the harness had nothing left to send them with.
+
+use crate::http::Failure;
+
+/// How often the system refused what a request needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shortages {
+    /// No file descriptor was left.
+    pub descriptors: u64,
+    /// No local port was left.
+    pub ports: u64,
+}
+
+/// How the standard library ends the text of an error of the system, on Linux: `EMFILE`, `ENFILE`.
+const DESCRIPTORS: [&str; 2] = ["(os error 24)", "(os error 23)"];
+/// `EADDRNOTAVAIL`.
+const PORTS: &str = "(os error 99)";
+
+impl Shortages {
+    /// Counts a failure that was a shortage.
+    pub(crate) fn note(&mut self, failure: &Failure) {
+        let (Failure::NotSent(cause) | Failure::Unknown(cause)) = failure;
+        let descriptors = DESCRIPTORS.iter().any(|end| cause.contains(end));
+        self.descriptors += u64::from(descriptors);
+        self.ports += u64::from(cause.contains(PORTS));
+    }
+
+    /// Adds those of another shard.
+    pub const fn merge(&mut self, other: Self) {
+        self.descriptors += other.descriptors;
+        self.ports += other.ports;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_own_words_are_told_apart() {
+        let mut shortages = Shortages::default();
+        for number in [24, 23, 99, 111] {
+            let cause = std::io::Error::from_raw_os_error(number).to_string();
+            shortages.note(&Failure::NotSent(format!("connect: {cause}")));
+        }
+        assert_eq!((shortages.descriptors, shortages.ports), (2, 1));
+    }
+}
