@@ -7,6 +7,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use harness::catalogue::{Area, RequirementSet};
 use harness::fleet::mix::{Mix, PPM_ONE};
+use harness::load::OperationsMix;
+use harness::schedule::spec::{PhaseSpec, RateSpec};
+use harness::threshold::Threshold;
 use reference::{FaultChoice, RightsSet, Variant};
 
 use crate::serve::null::Null;
@@ -25,6 +28,12 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Enrol a fleet, let it check in, judge the target while it does, and time it.
     Run(RunArgs),
+    /// Offer a load, judge every answer, and hold the figures against thresholds.
+    Load(LoadArgs),
+    /// Find the largest rate at which a target keeps its goals.
+    Capacity(CapacityArgs),
+    /// Say how much load this machine can offer, and with what it would be short.
+    Doctor(DoctorArgs),
     /// Judge a target by every requirement of the catalogue, without load.
     Conform(ConformArgs),
     /// Say what a requirement demands, where it comes from, what judges and what breaks it.
@@ -103,6 +112,146 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
     pub push_token: String,
 }
+
+/// Options of `muster load`.
+#[derive(Args, Debug)]
+pub(crate) struct LoadArgs {
+    /// A shipped fleet (steady-8h, poll-1m, post-enrolment, enrolment-storm, policy-push-storm,
+    /// monday-morning, expiry-cohort, outage-recovery) or the path of a fleet file.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub fleet: Option<String>,
+    /// Devices of the load fleet [default: 2000, or the fleet's].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub devices: Option<u32>,
+    /// Share of each join state that goes offline, 0 to 1 [default: 0.3, or the fleet's].
+    #[arg(long, value_name = "FRACTION", value_parser = parts_per_million)]
+    pub offline: Option<u32>,
+    /// Check-ins a second over the whole fleet [default: each online device once in 2 s].
+    #[arg(long, value_name = "CHECK_INS_PER_S", value_parser = per_1000_s, conflicts_with_all = ["fleet", "schedule"])]
+    pub rate: Option<u64>,
+    /// Phases in the place of an even rate, separated by `;`: constant:500/s,60s;
+    /// ramp:100/s..500/s,30s; stairs:100/s..500/s/5,50s; poisson:200/s,10s; storm:1000/5s,30s;
+    /// @8h as a rate is every online device once in 8 h.
+    #[arg(long, value_name = "SPEC", value_parser = phases, conflicts_with = "fleet")]
+    pub schedule: Option<Phases>,
+    /// Length of the measured phase without a schedule [default: 10s].
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["fleet", "schedule"])]
+    pub duration: Option<Duration>,
+    /// How much faster than the phases say time runs [default: 1, or the fleet's].
+    #[arg(long, value_name = "F", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub compress: Option<u32>,
+    /// How long the load goes on before the measured phase, not judged [default: 0s, or the
+    /// fleet's].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub warm_up: Option<Duration>,
+    /// How often administrators do something beside the check-ins, for example rotate=5/s,
+    /// credential_read=2/s, audit_read=1/s, policy_edit=1/s, sign_in=1/s or bulk_attempt=1/s; may be
+    /// repeated, and replaces the fleet's.
+    #[arg(long = "operation", value_name = "NAME=RATE", value_parser = operation)]
+    pub operations: Vec<(String, RateSpec)>,
+    /// A limit, for example check_in.latency.p99<250ms or error_ratio<0.1%; may be repeated, and
+    /// replaces the fleet's. A missed one ends with exit code 6.
+    #[arg(long = "threshold", value_name = "EXPR")]
+    pub thresholds: Vec<Threshold>,
+    /// End the load as soon as a threshold can no longer be kept.
+    #[arg(long)]
+    pub abort_on_fail: bool,
+    /// Do not hold the answers of the measured phase against the model: only to measure what that
+    /// costs. The verdict is never a pass.
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Play cadences that the target's poll table does not have.
+    #[arg(long)]
+    pub ignore_poll: bool,
+    /// Keys made beforehand that the load fleet shares, 0 for a key a device [default: 0 up to
+    /// 50000 devices, then 1024].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub key_pool: Option<u32>,
+    /// Threads that carry the fleet [default: one a core, 2 to 4].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub shards: Option<u8>,
+    /// Seed of everything that is drawn.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Switch on one deliberate defect of the built-in core, see `muster faults`.
+    #[arg(long, value_name = "NAME[@TRIGGER]", conflicts_with = "target_json")]
+    pub fault: Option<FaultChoice>,
+    /// Judge the target that this file describes (the line of `muster serve --json`) instead of
+    /// starting the built-in core.
+    #[arg(long, value_name = "FILE")]
+    pub target_json: Option<PathBuf>,
+    /// What the target declares of itself [default: the built-in core's own; nothing for another
+    /// target].
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// Failures that are known and expected; a list that does not fit what is seen ends with exit
+    /// code 3.
+    #[arg(long, value_name = "FILE")]
+    pub expectations: Option<PathBuf>,
+    /// Write report.json, junit.xml, intervals.hlog and the evidence of violations into this
+    /// folder.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Bearer token that the target sends with its pushes.
+    #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
+    pub push_token: String,
+}
+
+/// Options of `muster capacity`.
+#[derive(Args, Debug)]
+pub(crate) struct CapacityArgs {
+    /// A coarser search: trials of 10 s and more, bounds 10 % apart, two confirmations, p90.
+    #[arg(long)]
+    pub quick: bool,
+    /// What the target must keep to; may be repeated [default: check_in.latency.p99<1s, or
+    /// p90<500ms when quick, and error_ratio<0.1%].
+    #[arg(long = "goal", value_name = "EXPR")]
+    pub goals: Vec<Threshold>,
+    /// The highest rate that is tried, in check-ins a second [default: 100000].
+    #[arg(long, value_name = "R", value_parser = per_1000_s)]
+    pub max_rate: Option<u64>,
+    /// The first rate that is tried, in check-ins a second [default: 64].
+    #[arg(long, value_name = "R", value_parser = per_1000_s)]
+    pub start_rate: Option<u64>,
+    /// The shortest measured phase of a trial [default: 60s, or 10s when quick].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub trial: Option<Duration>,
+    /// Devices of the load fleet.
+    #[arg(long, default_value_t = 5_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub devices: u32,
+    /// Keys made beforehand that the load fleet shares, 0 for a key a device [default: 0 up to
+    /// 50000 devices, then 1024].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub key_pool: Option<u32>,
+    /// Threads that carry the fleet [default: one a core, 2 to 4].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub shards: Option<u8>,
+    /// Seed of everything that is drawn.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Judge the target that this file describes (the line of `muster serve --json`) instead of
+    /// starting the built-in core.
+    #[arg(long, value_name = "FILE")]
+    pub target_json: Option<PathBuf>,
+    /// What the target declares of itself [default: the built-in core's own; nothing for another
+    /// target].
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// Write report.json, junit.xml and the evidence of violations into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Bearer token that the target sends with its pushes.
+    #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
+    pub push_token: String,
+}
+
+/// The phases of a schedule, as one value of the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Phases(pub Vec<PhaseSpec>);
+
+/// Options of `muster doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {}
 
 /// Options of `muster conform`.
 #[derive(Args, Debug)]
@@ -255,6 +404,10 @@ pub(crate) struct ServeArgs {
     /// Print URLs and tokens as one line of JSON.
     #[arg(long)]
     pub json: bool,
+    /// Answer the management plane like one server that works on one request at a time and takes
+    /// 1/R seconds for each, with an endless queue in front: for tests of load and capacity.
+    #[arg(long, value_name = "R", value_parser = per_1000_s)]
+    pub limit_rate: Option<u64>,
     /// Switch on a deliberate defect, see `muster faults`; may be repeated. When it acts is its own
     /// affair unless a trigger is given: always, ppm=N, nth=N, every=N, devices=PPM, join=STATE,
     /// inflight=N or window=0s..2h.
@@ -337,6 +490,19 @@ fn duration(text: &str) -> Result<Duration, String> {
     } else {
         Err(wrong())
     }
+}
+
+fn phases(text: &str) -> Result<Phases, String> {
+    harness::schedule::spec::parse(text).map(Phases)
+}
+
+fn operation(text: &str) -> Result<(String, RateSpec), String> {
+    let (name, rate) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` is not of the form NAME=RATE"))?;
+    // Whether there is such an operation is asked here, so that the complaint names the option.
+    OperationsMix::default().set(name, RateSpec::parse(rate)?)?;
+    Ok((name.to_owned(), RateSpec::parse(rate)?))
 }
 
 fn variant(text: &str) -> Result<Variant, String> {

@@ -30,6 +30,9 @@ fn main() -> ExitCode {
         .init();
     match cli.command {
         Command::Run(arguments) => command::run::run(arguments),
+        Command::Load(arguments) => command::load::load(arguments),
+        Command::Capacity(arguments) => command::capacity::capacity(arguments),
+        Command::Doctor(arguments) => command::doctor::doctor(&arguments),
         Command::Conform(arguments) => command::conform::conform(arguments),
         Command::Explain(arguments) => command::explain::explain(&arguments),
         Command::Prove(arguments) => command::prove::prove(&arguments),

@@ -1,9 +1,12 @@
 //! One module a subcommand.
 
+pub(crate) mod capacity;
 pub(crate) mod conform;
+pub(crate) mod doctor;
 pub(crate) mod expectations;
 pub(crate) mod explain;
 pub(crate) mod list;
+pub(crate) mod load;
 mod progress;
 pub(crate) mod properties;
 pub(crate) mod prove;

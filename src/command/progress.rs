@@ -27,9 +27,13 @@ pub(crate) async fn show(progress: Progress, devices: u32) {
 
 async fn lines(progress: Progress, devices: u64) {
     let mut shown = None;
+    let mut told = 0;
     let mut ticks = tokio::time::interval(INTERVAL);
     loop {
         ticks.tick().await;
+        let trials = progress.trials();
+        trials.iter().skip(told).for_each(|trial| line(trial));
+        told = trials.len();
         let now = progress.now();
         if shown != Some(now.phase) {
             shown = Some(now.phase);

@@ -60,6 +60,7 @@ async fn start(arguments: ServeArgs) -> Result<ExitCode, String> {
     let server = Server::bind(Options {
         listen: arguments.listen,
         push_token: arguments.push_token,
+        limit_per_1000_s: arguments.limit_rate,
         twist,
         core: Config {
             seed,

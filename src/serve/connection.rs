@@ -85,6 +85,9 @@ async fn answer(
         return closing(bare(StatusCode::BAD_REQUEST));
     };
     phase.serving();
+    if let (Plane::Manage, Some(limit)) = (plane, &shared.limit) {
+        limit.pass().await;
+    }
     let _unanswered = shared.faults.request();
     let header = |name: &HeaderName| text(&head.headers, name);
     let request = HttpRequest {

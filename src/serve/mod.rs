@@ -7,6 +7,7 @@ mod authority;
 mod connection;
 mod hollow;
 mod io;
+mod limit;
 pub(crate) mod null;
 mod push;
 mod route;
@@ -25,6 +26,7 @@ use reference::{
 use serde::Serialize;
 use tokio::net::TcpListener;
 
+use limit::Limit;
 use null::Twist;
 use push::Pushes;
 use route::Paths;
@@ -40,6 +42,8 @@ pub(crate) struct Options {
     pub listen: SocketAddr,
     /// Bearer token that goes with pushes.
     pub push_token: String,
+    /// Requests of the management plane in a thousand seconds; `None` for as many as it can.
+    pub limit_per_1000_s: Option<u64>,
     /// What the shell does wrong, if anything.
     pub twist: Option<Twist>,
     /// Everything the core decides by; its URLs are filled in once the port is known.
@@ -77,6 +81,7 @@ struct Shared {
     pushes: Pushes,
     paths: Paths,
     variants: Variants,
+    limit: Option<Limit>,
     twist: Option<Twist>,
     faults: FaultMonitor,
 }
@@ -130,6 +135,7 @@ impl Server {
             pushes,
             paths,
             variants,
+            limit: options.limit_per_1000_s.map(Limit::new),
             twist: options.twist,
             faults,
         });
