@@ -318,7 +318,7 @@ fn a_full_report_folder_exits_4_and_leaves_no_report() {
 }
 
 /// A run that never finished says so: footer, verdict and exit code.
-fn incomplete(report: &Value) {
+pub(crate) fn incomplete(report: &Value) {
     assert_eq!(report["footer"]["complete"], false);
     assert_eq!(report["verdict"], "undetermined");
     assert!(report["exit_code"].as_u64().unwrap() > 0);
@@ -326,13 +326,13 @@ fn incomplete(report: &Value) {
 }
 
 /// A run that is watched while it goes on.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: BufReader<ChildStderr>,
 }
 
 impl Running {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = muster(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -343,7 +343,7 @@ impl Running {
     }
 
     /// The first line from here on that holds `word`.
-    fn wait_for(&mut self, word: &str) -> String {
+    pub(crate) fn wait_for(&mut self, word: &str) -> String {
         loop {
             let mut line = String::new();
             assert!(
@@ -356,7 +356,13 @@ impl Running {
         }
     }
 
-    fn end(mut self) -> Option<i32> {
+    /// The number of the process.
+    pub(crate) fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// Reads to the end; the exit code.
+    pub(crate) fn end(mut self) -> Option<i32> {
         std::io::copy(&mut self.lines, &mut std::io::sink()).unwrap();
         self.child.wait().unwrap().code()
     }

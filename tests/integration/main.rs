@@ -12,6 +12,7 @@ mod contract;
 mod exhaustive;
 mod expectations;
 mod faults;
+mod load;
 mod profile;
 mod prove;
 mod reports;
