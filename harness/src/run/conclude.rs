@@ -39,6 +39,10 @@ pub(super) async fn conclude(
     mut happened: Happened,
 ) -> Outcome {
     let mut cases = cases(&mut happened);
+    if happened.load.as_ref().is_some_and(|load| load.target_down) {
+        // What a target that died left unanswered says nothing of it.
+        cases.clear();
+    }
     // Books that were not read to their end show losses that are none.
     if happened.cut.is_none() {
         match audit::read(ground, ground.clock.at(0).ticks()).await {
