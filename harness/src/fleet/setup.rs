@@ -90,7 +90,6 @@ impl Shard {
         enrolled.reverse();
         enrolled.sort_by_key(|one| one.device);
         enrolled.dedup_by_key(|one| one.device);
-        let mut engine = self.engine.borrow_mut();
         Ok(Enrolment {
             enrolled,
             poll: engine.poll,
