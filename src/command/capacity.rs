@@ -13,7 +13,7 @@ use harness::threshold::Threshold;
 
 use super::SET_UP;
 use super::complain;
-use super::load::{Target, offer};
+use super::offer::{Target, offer};
 use crate::cli::CapacityArgs;
 
 /// Operations that stand behind a percentile of a quick trial.

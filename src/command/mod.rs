@@ -7,6 +7,7 @@ pub(crate) mod expectations;
 pub(crate) mod explain;
 pub(crate) mod list;
 pub(crate) mod load;
+mod offer;
 mod progress;
 pub(crate) mod properties;
 pub(crate) mod prove;

@@ -9,64 +9,31 @@ use harness::error::Error;
 use harness::exit::{self, Cause};
 use harness::fleet::mix::PPM_ONE;
 use harness::load::LoadOptions;
-use harness::profile::Terms;
 use harness::report::folder::ReportFolder;
 use harness::report::text::{self, Style};
 use harness::report::{Footer, Report};
-use harness::run::{Controls, Exam, Origin, Outcome, RunOptions};
+use harness::run::{Controls, Exam, Outcome};
 use harness::target::Target;
 use reference::FaultChoice;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::terms::TermsFrom;
-use super::{SET_UP, complain, progress, runtime, say};
-use crate::child::{CoreChild, CoreOptions};
+use super::{complain, offer, say};
 use crate::cli::RunArgs;
 
 /// Runs and reports; the exit code is that of the gravest cause.
 pub(crate) fn run(arguments: RunArgs) -> ExitCode {
-    let from = TermsFrom {
-        profile: arguments.profile.as_deref(),
-        expectations: arguments.expectations.as_deref(),
-        target: arguments.target_json.as_deref(),
-        variants: &[],
+    let load = load_options(&arguments);
+    let target = offer::Target {
+        seed: arguments.seed,
+        fault: arguments.fault,
+        profile: arguments.profile,
+        expectations: arguments.expectations,
+        target_json: arguments.target_json,
+        report: arguments.report,
+        push_token: arguments.push_token,
     };
-    let terms = match from.read() {
-        Ok(terms) => terms,
-        Err(refusal) => return refusal.tell(),
-    };
-    let folder = match arguments
-        .report
-        .as_deref()
-        .map(ReportFolder::prepare)
-        .transpose()
-    {
-        Ok(folder) => folder,
-        Err(error) => {
-            complain(&error.to_string());
-            return ExitCode::from(SET_UP);
-        }
-    };
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(code) => return code,
-    };
-    let seed = arguments.seed;
-    let outcome = runtime
-        .block_on(under_signals(|cancel| {
-            let mut controls = controls(cancel, folder.as_ref());
-            controls.arguments = again(&[
-                ("fault", fault_name(arguments.fault.as_ref())),
-                ("target-json", shown(arguments.target_json.as_deref())),
-                ("profile", shown(arguments.profile.as_deref())),
-            ]);
-            carry(arguments, terms, controls)
-        }))
-        .unwrap_or_else(|error| nothing(seed, error));
-    // Whatever still waits on a socket is of no interest any more.
-    runtime.shutdown_background();
-    publish(outcome, folder.as_ref())
+    offer::offer((load, Exam::default()), target)
 }
 
 /// Watches signals while the work goes on; a signal ends it early and becomes a cause. The work
@@ -132,61 +99,6 @@ pub(super) fn target_of_file(path: &Path) -> Result<Target, Error> {
     let line = fs::read_to_string(path)
         .map_err(|error| Error::SetUp(format!("cannot read `{}`: {error}", path.display())))?;
     Target::parse(&line)
-}
-
-/// The run itself, with its core where it needs one.
-async fn carry(arguments: RunArgs, terms: Terms, mut controls: Controls) -> Result<Outcome, Error> {
-    let (core, target) = match &arguments.target_json {
-        Some(path) => (None, target_of_file(path)?),
-        None => {
-            let (core, target) = CoreChild::start(&core_options(&arguments)).await?;
-            progress::line(&format!(
-                "core process {}, listening at {}",
-                core.pid(),
-                target.manage
-            ));
-            (Some(core), target)
-        }
-    };
-    let origin = core
-        .as_ref()
-        .map_or(Origin::External, |core| Origin::BuiltIn {
-            pid: core.pid(),
-            fault: fault_name(arguments.fault.as_ref()),
-        });
-    if let Some(core) = &core {
-        controls.log = core.log();
-    }
-    let progress = controls.progress.clone();
-    let shown = tokio::spawn(progress::show(progress, arguments.devices));
-    let load = load_options(&arguments);
-    if load.keys() > 0 {
-        progress::line(&format!("the load fleet shares {} keys", load.keys()));
-    }
-    let options = RunOptions {
-        load,
-        push_token: arguments.push_token,
-        origin,
-        terms,
-        exam: Exam::default(),
-    };
-    let outcome = harness::run::run(target, options, controls).await;
-    shown.abort();
-    if let Some(core) = core {
-        let _counters = core.stop().await;
-    }
-    Ok(outcome)
-}
-
-fn core_options(arguments: &RunArgs) -> CoreOptions {
-    CoreOptions {
-        seed: arguments.seed,
-        faults: arguments.fault.into_iter().collect(),
-        push_token: arguments.push_token.clone(),
-        virtual_clock: false,
-        null: None,
-        variants: Vec::new(),
-    }
 }
 
 /// The name of a defect of the core.

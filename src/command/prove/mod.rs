@@ -91,7 +91,7 @@ async fn run(plan: Plan) -> KillMatrix {
         each(&places, plan.pairs, pair_line, move |two| pair(two, seed)),
     );
     matrix.device_faults = device_faults(&plan.device, seed).await;
-    matrix.variants = variants::prove(plan.legal, &places).await;
+    matrix.variants = each(&places, plan.legal, variants::line, variants::judged).await;
     let rows = (
         matrix.faults.len(),
         matrix.pairs.len(),

@@ -2,7 +2,6 @@
 //! nothing.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use harness::conform::{self, ConformOptions, Selection};
@@ -12,10 +11,8 @@ use harness::prove::variant::VariantRow;
 use harness::report::Report;
 use harness::run::Origin;
 use reference::{VARIANTS, Variants};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 
-use super::super::{complain, say};
 use super::cores::SET;
 use crate::child::{CoreChild, CoreOptions};
 use crate::cli::ProveArgs;
@@ -59,28 +56,8 @@ pub(super) fn wanted(arguments: &ProveArgs) -> Vec<Legal> {
     alone.chain(mixed).filter(fits).collect()
 }
 
-/// Runs them, as many cores at a time as there are places, with a line for each as it ends.
-pub(super) async fn prove(wanted: Vec<Legal>, places: &Arc<Semaphore>) -> Vec<VariantRow> {
-    let mut running = JoinSet::new();
-    for (order, legal) in wanted.into_iter().enumerate() {
-        let places = Arc::clone(places);
-        running.spawn(async move { (order, judged(&legal, &places).await) });
-    }
-    let mut rows = Vec::new();
-    while let Some(joined) = running.join_next().await {
-        match joined {
-            Ok((order, row)) => {
-                say(&line(&row));
-                rows.push((order, row));
-            }
-            Err(error) => complain(&format!("a run panicked: {error}")),
-        }
-    }
-    rows.sort_by_key(|(order, _)| *order);
-    rows.into_iter().map(|(_, row)| row).collect()
-}
-
-async fn judged(legal: &Legal, places: &Semaphore) -> VariantRow {
+/// The suite against this variant with every one of its seeds.
+pub(super) async fn judged(legal: Legal) -> VariantRow {
     let mix = if let [_alone] = legal.on.as_slice() {
         Vec::new()
     } else {
@@ -88,7 +65,6 @@ async fn judged(legal: &Legal, places: &Semaphore) -> VariantRow {
     };
     let mut row = VariantRow::new(legal.id.clone(), mix);
     for seed in &legal.seeds {
-        let _place = places.acquire().await;
         match run(*seed, &legal.on).await {
             Ok(report) => row.add(*seed, &report),
             Err(error) => row.add_failure(*seed, &error),
@@ -135,7 +111,8 @@ async fn in_time<T>(run: impl Future<Output = T>) -> Result<T, Error> {
         })
 }
 
-fn line(row: &VariantRow) -> String {
+/// The line of a variant that was proved.
+pub(super) fn line(row: &VariantRow) -> String {
     let seen = match row.defect() {
         None => "nothing raised".to_owned(),
         Some(defect) => defect,
