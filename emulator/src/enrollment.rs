@@ -124,7 +124,7 @@ pub(crate) struct Enrolling {
     step: Step,
     /// False while the request of the step is out, or a server asked to wait.
     pub(crate) ready: bool,
-    messages: u32,
+    messages: u16,
     waits: u8,
 }
 
@@ -175,7 +175,7 @@ const WAITS_MAX: u8 = 5;
 const WAIT_DEFAULT_S: u32 = 30;
 
 impl Enrolling {
-    pub(crate) const fn new(grant: EnrollmentGrant, messages: u32) -> Self {
+    pub(crate) const fn new(grant: EnrollmentGrant, messages: u16) -> Self {
         Self {
             grant,
             step: Step::Discover,
@@ -186,7 +186,7 @@ impl Enrolling {
     }
 
     /// Messages sent so far; the next enrolment goes on from there.
-    pub(crate) const fn messages(&self) -> u32 {
+    pub(crate) const fn messages(&self) -> u16 {
         self.messages
     }
 

@@ -352,14 +352,14 @@ impl Load {
         let mut enrolled = Vec::new();
         for shard in self.fleet.all(order).await? {
             let shard = shard?;
-            enrolled.extend(shard.enrolled);
+            enrolled.push(shard.enrolled);
             self.poll = self.poll.or(shard.poll);
             self.enrolment.merge(&shard.measured);
         }
         if self.cancelled() {
             return Ok(());
         }
-        if enrolled.is_empty() && self.parts.plan.options().devices > 0 {
+        if enrolled.iter().all(Vec::is_empty) && self.parts.plan.options().devices > 0 {
             return Err(Error::Target {
                 what: "enrolment of the load fleet".to_owned(),
                 seen: "no device enrolled".to_owned(),
@@ -396,11 +396,11 @@ impl Load {
 
     /// Looks up every device in the admin plane's list, page by page, and compares the id with the
     /// one that the device was given.
-    async fn find_managed_devices(&mut self, enrolled: &[Enrolled]) -> Result<(), Error> {
+    async fn find_managed_devices(&mut self, enrolled: &[Vec<Enrolled>]) -> Result<(), Error> {
         let plan = Arc::clone(&self.parts.plan);
         let devices = plan.options().devices;
         let mut given = Managed::new(devices);
-        for Enrolled { device, managed_id } in enrolled {
+        for Enrolled { device, managed_id } in enrolled.iter().flatten() {
             given.enter(*device, managed_id.unwrap_or_default());
         }
         let mut listed = Managed::new(devices);
@@ -423,6 +423,7 @@ impl Load {
         reply.require("GET /deviceManagement/managedDevices")?;
         let unlisted = enrolled
             .iter()
+            .flatten()
             .filter(|one| listed.id(one.device).is_none())
             .map(|one| (one.device, last));
         for (device, exchange) in differ.into_iter().chain(unlisted).take(DIFFERENCES_MAX) {
@@ -436,7 +437,7 @@ impl Load {
             wrong.exchange = Some(exchange);
             self.wrong.push(wrong);
         }
-        for Enrolled { device, .. } in enrolled {
+        for Enrolled { device, .. } in enrolled.iter().flatten() {
             let entra = plan.entra_device_id(*device);
             for id in listed.id(*device).into_iter().chain(entra) {
                 self.parts.ledger.own(id);

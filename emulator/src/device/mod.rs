@@ -36,7 +36,7 @@ pub struct Device {
     pub(crate) timers: Timers,
     pub(crate) events: Events,
     pub(crate) schedule: Option<Box<ConnectivitySchedule>>,
-    pub(crate) enrollment_messages: u32,
+    pub(crate) enrollment_messages: u16,
     pub(crate) next_session_id: u16,
     pub(crate) connectivity: Connectivity,
     pub(crate) outstanding: Option<Outstanding>,

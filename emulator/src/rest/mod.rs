@@ -32,6 +32,7 @@ use crate::timers::{Timer, Timers};
 #[derive(Clone, Debug)]
 pub struct Rested {
     common: Arc<Common>,
+    /// The certificate in DER form, and after it the text of the digest secret: one allocation.
     kept: Kept,
     rare: Option<Box<Rare>>,
     laps: AtRest,
@@ -40,19 +41,16 @@ pub struct Rested {
     poll_at: UtcMillis,
     /// `EntDMID` as a GUID; nil when it is written in another way.
     managed_id: Uuid,
-    enrollment_messages: u32,
+    enrollment_messages: u16,
     next_session_id: u16,
+    certificate_len: u16,
     connectivity: Connectivity,
     polling: bool,
 }
 
-/// Certificate and secret in one allocation. The `Debug` form shows neither.
+/// Bytes that the `Debug` form does not show.
 #[derive(Clone)]
-struct Kept {
-    /// The certificate in DER form, and after it the text of the digest secret.
-    bytes: Box<[u8]>,
-    certificate_len: u32,
-}
+struct Kept(Box<[u8]>);
 
 /// What few devices at rest have.
 #[derive(Clone, Debug, Default)]
@@ -90,7 +88,7 @@ impl Device {
         let index = identity.index.to_string();
         let channel = &*enrollment.channel_uri;
         let prefix = channel.strip_suffix(index.as_str());
-        let Ok(kept) = Kept::of(enrollment, &identity) else {
+        let Some((kept, certificate_len)) = Kept::of(enrollment, &identity) else {
             return Err(Box::new(self));
         };
         let policy = self.effective_policy();
@@ -102,6 +100,7 @@ impl Device {
         let rested = Rested {
             common,
             kept,
+            certificate_len,
             laps: laps.unwrap_or_default(),
             enrolled_at: enrollment.enrolled_at,
             cycle_at: self.timers.raw(Timer::LapsCycle),
@@ -182,7 +181,10 @@ impl Rested {
     /// The client certificate in DER form.
     #[must_use]
     pub fn certificate_der(&self) -> &[u8] {
-        self.kept.certificate()
+        self.kept
+            .0
+            .get(..self.certificate_end())
+            .unwrap_or_default()
     }
 
     /// The id of the next session.
@@ -220,6 +222,17 @@ impl Rested {
         rare.unwrap_or_else(|| self.usual_timers())
     }
 
+    fn certificate_end(&self) -> usize {
+        usize::from(self.certificate_len)
+    }
+
+    /// The digest secret; an account never has an empty one.
+    fn secret(&self) -> Option<Secret> {
+        let bytes = self.kept.0.get(self.certificate_end()..)?;
+        let text = std::str::from_utf8(bytes).ok()?;
+        (!text.is_empty()).then(|| Secret::new(text))
+    }
+
     /// The timers that most devices have.
     const fn usual_timers(&self) -> Timers {
         let mut timers = Timers::new();
@@ -231,7 +244,7 @@ impl Rested {
     fn enrollment(&self, identity: &Identity, rare: &Rare) -> Enrollment {
         let common = &self.common;
         let own_account = || {
-            self.kept.secret().map(|secret| DigestAccount {
+            self.secret().map(|secret| DigestAccount {
                 name: identity.device_id.to_string(),
                 secret,
             })
@@ -243,7 +256,7 @@ impl Rested {
                 .managed_id
                 .clone()
                 .unwrap_or_else(|| self.managed_id.to_string().into_boxed_str()),
-            client_certificate: STANDARD.encode(self.kept.certificate()).into_boxed_str(),
+            client_certificate: STANDARD.encode(self.certificate_der()).into_boxed_str(),
             directory_url: common.directory_url.clone(),
             channel_uri: rare.channel_uri.clone().unwrap_or_else(|| {
                 format!("{}{}", common.channel_prefix, identity.index).into_boxed_str()
@@ -256,9 +269,11 @@ impl Rested {
 }
 
 impl Kept {
-    fn of(enrollment: &Enrollment, identity: &Identity) -> Result<Self, base64::DecodeError> {
-        let mut bytes = STANDARD.decode(&*enrollment.client_certificate)?;
-        let certificate_len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    /// What is kept of an enrolment, and how much of it is the certificate; `None` when that is
+    /// larger than a client certificate ever is.
+    fn of(enrollment: &Enrollment, identity: &Identity) -> Option<(Self, u16)> {
+        let mut bytes = STANDARD.decode(&*enrollment.client_certificate).ok()?;
+        let certificate_len = u16::try_from(bytes.len()).ok()?;
         // An account with another name is kept whole among what is rare.
         let own = enrollment
             .digest
@@ -267,33 +282,14 @@ impl Kept {
         if let Some(account) = own {
             bytes.extend_from_slice(account.secret.expose().as_bytes());
         }
-        Ok(Self {
-            bytes: bytes.into_boxed_slice(),
-            certificate_len,
-        })
-    }
-
-    fn certificate_end(&self) -> usize {
-        usize::try_from(self.certificate_len).unwrap_or(usize::MAX)
-    }
-
-    fn certificate(&self) -> &[u8] {
-        self.bytes.get(..self.certificate_end()).unwrap_or_default()
-    }
-
-    /// The digest secret; an account never has an empty one.
-    fn secret(&self) -> Option<Secret> {
-        let bytes = self.bytes.get(self.certificate_end()..)?;
-        let text = std::str::from_utf8(bytes).ok()?;
-        (!text.is_empty()).then(|| Secret::new(text))
+        // A copy of the right size: cutting the buffer would leave a hole behind each device.
+        Some((Self(bytes.as_slice().into()), certificate_len))
     }
 }
 
 impl std::fmt::Debug for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Kept")
-            .field("certificate_len", &self.certificate_len)
-            .finish_non_exhaustive()
+        f.debug_tuple("Kept").field(&self.0.len()).finish()
     }
 }
 

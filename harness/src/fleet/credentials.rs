@@ -1,4 +1,5 @@
-//! The credentials of devices that are registered and not yet enrolled, packed into one buffer.
+//! The credentials of devices that are registered and not yet enrolled, packed into
+//! chunks that go as the devices enrol.
 //!
 //! A fleet is registered as a whole before it enrols. Credentials of its own for each device would
 //! leave holes in memory that the records of a million devices have to live with.
@@ -6,17 +7,28 @@
 use protocol::enrollment::Credential;
 use protocol::secret::Secret;
 
+/// Bytes after which another chunk is begun.
+const CHUNK: usize = 64 * 1024;
+
 /// Credentials of a shard. The `Debug` form shows none of them.
 #[derive(Default)]
 pub(super) struct Credentials {
-    texts: String,
+    chunks: Vec<Chunk>,
     /// The open part of the latest credential: most devices have the same.
-    latest: Part,
+    latest: Option<Part>,
+}
+
+#[derive(Default)]
+struct Chunk {
+    texts: String,
+    /// Credentials in it that were not taken yet.
+    left: u32,
 }
 
 /// Where a credential stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Ticket {
+    chunk: usize,
     form: Form,
     open: Part,
     secret: Part,
@@ -28,10 +40,11 @@ enum Form {
     UsernameToken,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// From where to where in a chunk.
+#[derive(Clone, Copy, Debug)]
 struct Part {
-    from: usize,
-    to: usize,
+    from: u32,
+    to: u32,
 }
 
 impl Credentials {
@@ -43,21 +56,34 @@ impl Credentials {
                 (Form::UsernameToken, username, password)
             }
         };
-        if self.text(self.latest) != open {
-            self.latest = self.append(open);
+        if self.chunks.last().is_none_or(|it| it.texts.len() >= CHUNK) {
+            self.chunks.push(Chunk::default());
+            self.latest = None;
         }
+        let number = self.chunks.len() - 1;
+        let chunk = &mut self.chunks[number];
+        let known = self.latest.filter(|part| chunk.text(*part) == open);
+        let open = known.unwrap_or_else(|| chunk.append(open));
+        self.latest = Some(open);
+        chunk.left += 1;
         Ticket {
+            chunk: number,
             form,
-            open: self.latest,
-            secret: self.append(secret.expose()),
+            open,
+            secret: chunk.append(secret.expose()),
         }
     }
 
-    /// The credential again.
-    pub(super) fn credential(&self, ticket: Ticket) -> Credential {
-        let open = self.text(ticket.open).to_owned();
-        let secret = Secret::new(self.text(ticket.secret));
-        match ticket.form {
+    /// Gives a credential back; its chunk goes with the last one.
+    pub(super) fn take(&mut self, ticket: &Ticket) -> Option<Credential> {
+        let chunk = self.chunks.get_mut(ticket.chunk)?;
+        let open = chunk.text(ticket.open).to_owned();
+        let secret = Secret::new(chunk.text(ticket.secret));
+        chunk.left = chunk.left.saturating_sub(1);
+        if chunk.left == 0 && chunk.texts.len() >= CHUNK {
+            chunk.texts = String::new();
+        }
+        Some(match ticket.form {
             Form::Token => Credential::Token {
                 value_type: open,
                 text: secret,
@@ -66,27 +92,30 @@ impl Credentials {
                 username: open,
                 password: secret,
             },
-        }
+        })
     }
+}
 
+impl Chunk {
     fn append(&mut self, text: &str) -> Part {
-        let from = self.texts.len();
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let from = place(self.texts.len());
         self.texts.push_str(text);
-        Part {
-            from,
-            to: self.texts.len(),
-        }
+        let to = place(self.texts.len());
+        Part { from, to }
     }
 
     fn text(&self, part: Part) -> &str {
-        self.texts.get(part.from..part.to).unwrap_or_default()
+        let place = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
+        let range = place(part.from)..place(part.to);
+        self.texts.get(range).unwrap_or_default()
     }
 }
 
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credentials")
-            .field("bytes", &self.texts.len())
+            .field("chunks", &self.chunks.len())
             .finish_non_exhaustive()
     }
 }
@@ -111,11 +140,13 @@ mod tests {
             user("a", "two"),
             token("b", ""),
             user("", "x"),
+            user("a", &"x".repeat(CHUNK)),
+            token("a", "three"),
         ];
         let mut credentials = Credentials::default();
         let tickets: Vec<Ticket> = given.iter().map(|one| credentials.keep(one)).collect();
         for (ticket, credential) in tickets.into_iter().zip(given) {
-            assert_eq!(credentials.credential(ticket), credential);
+            assert_eq!(credentials.take(&ticket), Some(credential));
         }
         assert!(!format!("{credentials:?}").contains("two"));
     }

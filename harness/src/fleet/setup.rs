@@ -69,6 +69,11 @@ impl Shard {
         planned: Option<RoundOrder>,
     ) -> Result<Enrolment, Error> {
         self.engine.borrow_mut().plan_enrolment(planned);
+        {
+            let mut engine = self.engine.borrow_mut();
+            let devices = engine.slots.len();
+            engine.enrolled.reserve_exact(devices);
+        }
         // A worker keeps its connections from one device to the next.
         let spare = Rc::new(RefCell::new(Vec::new()));
         self.each(move |shard, local| {
@@ -280,7 +285,7 @@ impl Shard {
         let slot = engine.slots.get_mut(local)?;
         match std::mem::replace(&mut slot.resting, Resting::Away) {
             Resting::Registered(ticket) => {
-                let credential = engine.credentials.credential(ticket);
+                let credential = engine.credentials.take(&ticket)?;
                 Some((Box::new(silent_device(spec)), credential))
             }
             other @ (Resting::Unknown | Resting::Asleep(_) | Resting::Awake(_) | Resting::Away) => {

@@ -360,6 +360,9 @@ async fn devices_decide_alike_in_any_number_of_shards() {
         let (one, hits) = run(seed, &clock, 1, (LaneMode::On, Style::Plain)).await;
         assert!(hits > 1_000, "seed {seed}: {hits}");
         assert!(one.counts.contains("failed: 0"), "{}", one.counts);
+        // A device at rest keeps nothing of its own beside the record.
+        let asleep = |record: &String| record.contains("Asleep") && record.contains("rare: None");
+        assert!(one.records.values().all(asleep), "seed {seed}");
         for shards in [2, 3, 7] {
             let (other, _) = run(seed, &clock, shards, (LaneMode::On, Style::Plain)).await;
             assert_eq!(one.counts, other.counts, "seed {seed}, {shards} shards");
