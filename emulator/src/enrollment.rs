@@ -13,6 +13,7 @@ use rand::Rng;
 
 use crate::identity::{DeviceId, Identity};
 use crate::random::{Purpose, stream};
+use crate::rest::Remembered;
 use crate::transmit::{ENROLLMENT_AGENT, Endpoint, Method, Response, Transmit};
 
 /// What a device needs to enrol.
@@ -54,6 +55,7 @@ pub(crate) struct Enrollment {
     pub(crate) digest: Option<DigestAccount>,
     pub(crate) poll: PollSchedule,
     pub(crate) enrolled_at: UtcMillis,
+    pub(crate) remembered: Remembered,
 }
 
 /// The account by which the device authenticates its messages when asked.
@@ -82,6 +84,7 @@ impl Enrollment {
             }),
             poll: document.dm_client.poll,
             enrolled_at: now,
+            remembered: Remembered::default(),
         }
     }
 

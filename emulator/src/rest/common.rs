@@ -10,6 +10,7 @@ use crate::enrollment::Enrollment;
 use crate::identity::LoginStatus;
 use crate::laps::policy::Settings;
 use crate::rest::opening::Opening;
+use crate::rest::shelf::Shelf;
 use crate::session::flow::request_url;
 
 /// What devices at rest have in common: where they are enrolled, what is set, who is signed in.
@@ -71,10 +72,11 @@ impl Common {
     }
 }
 
-/// The commons of a fleet, or of a part of it.
+/// The commons of a fleet, or of a part of it, and the certificates of its devices.
 #[derive(Debug, Default)]
 pub struct Commons {
     known: Vec<Arc<Common>>,
+    pub(super) shelf: Shelf,
 }
 
 /// Most commons that are shared. A fleet has a few; where every device differs, each has its own

@@ -7,6 +7,7 @@
 
 mod common;
 mod opening;
+mod shelf;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 pub use common::{Common, Commons};
 pub use opening::Opening;
+pub(crate) use shelf::Remembered;
 
 use crate::connectivity::{Connectivity, ConnectivitySchedule};
 use crate::csp::tree::Tree;
@@ -26,14 +28,14 @@ use crate::enrollment::{DigestAccount, Enrollment};
 use crate::event::{Events, SessionCause, UnenrollCause};
 use crate::identity::{DeviceSpec, Identity};
 use crate::laps::{AtRest, Laps, password};
+use crate::rest::shelf::Place;
 use crate::timers::{Timer, Timers};
 
 /// An enrolled device between two sessions.
 #[derive(Clone, Debug)]
 pub struct Rested {
     common: Arc<Common>,
-    /// The certificate in DER form, and after it the text of the digest secret: one allocation.
-    kept: Kept,
+    place: Place,
     rare: Option<Box<Rare>>,
     laps: AtRest,
     enrolled_at: UtcMillis,
@@ -43,14 +45,9 @@ pub struct Rested {
     managed_id: Uuid,
     enrollment_messages: u16,
     next_session_id: u16,
-    certificate_len: u16,
     connectivity: Connectivity,
     polling: bool,
 }
-
-/// Bytes that the `Debug` form does not show.
-#[derive(Clone)]
-struct Kept(Box<[u8]>);
 
 /// What few devices at rest have.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +85,22 @@ impl Device {
         let index = identity.index.to_string();
         let channel = &*enrollment.channel_uri;
         let prefix = channel.strip_suffix(index.as_str());
-        let Some((kept, certificate_len)) = Kept::of(enrollment, &identity) else {
+        let own_account = |account: &&DigestAccount| {
+            // An account with another name is kept whole among what is rare.
+            account.name.as_bytes() == identity.device_id.text()
+        };
+        let digest = enrollment.digest.as_ref();
+        let secret = digest.filter(own_account).map(|it| it.secret.expose());
+        let place = STANDARD
+            .decode(&*enrollment.client_certificate)
+            .ok()
+            .and_then(|der| {
+                let remembered = enrollment.remembered;
+                commons
+                    .shelf
+                    .keep(remembered, &der, secret.unwrap_or_default())
+            });
+        let Some(place) = place else {
             return Err(Box::new(self));
         };
         let policy = self.effective_policy();
@@ -99,8 +111,7 @@ impl Device {
         let managed_id = canonical(&enrollment.ent_dm_id);
         let rested = Rested {
             common,
-            kept,
-            certificate_len,
+            place,
             laps: laps.unwrap_or_default(),
             enrolled_at: enrollment.enrolled_at,
             cycle_at: self.timers.raw(Timer::LapsCycle),
@@ -116,10 +127,7 @@ impl Device {
         let rare = Rare {
             managed_id: managed_id.is_none().then(|| enrollment.ent_dm_id.clone()),
             channel_uri: prefix.is_none().then(|| channel.into()),
-            digest: enrollment
-                .digest
-                .clone()
-                .filter(|account| account.name != identity.device_id.to_string()),
+            digest: digest.filter(|it| !own_account(it)).cloned(),
             laps: laps.is_none().then_some(self.laps),
             timers: (!plain).then_some(self.timers),
             schedule: self.schedule,
@@ -134,12 +142,12 @@ impl Device {
 }
 
 impl Rested {
-    /// The device again, as if it had never rested; `spec` as at [`Device::rest`].
+    /// The device again, as if it had never rested; `spec` and `commons` as at [`Device::rest`].
     #[must_use]
-    pub fn wake(&self, spec: DeviceSpec) -> Device {
+    pub fn wake(&self, spec: DeviceSpec, commons: &Commons) -> Device {
         let (identity, accounts) = Identity::from_spec(spec);
         let rare = self.rare.as_deref().cloned().unwrap_or_default();
-        let enrollment = self.enrollment(&identity, &rare);
+        let enrollment = self.enrollment((&identity, &rare), commons);
         let timers = self.timers();
         // The accounts are filled in below: the password depends on the policy in the tree.
         let mut device = Device {
@@ -180,11 +188,8 @@ impl Rested {
 
     /// The client certificate in DER form.
     #[must_use]
-    pub fn certificate_der(&self) -> &[u8] {
-        self.kept
-            .0
-            .get(..self.certificate_end())
-            .unwrap_or_default()
+    pub fn certificate_der<'c>(&self, commons: &'c Commons) -> &'c [u8] {
+        commons.shelf.certificate(self.place)
     }
 
     /// The id of the next session.
@@ -222,17 +227,6 @@ impl Rested {
         rare.unwrap_or_else(|| self.usual_timers())
     }
 
-    fn certificate_end(&self) -> usize {
-        usize::from(self.certificate_len)
-    }
-
-    /// The digest secret; an account never has an empty one.
-    fn secret(&self) -> Option<Secret> {
-        let bytes = self.kept.0.get(self.certificate_end()..)?;
-        let text = std::str::from_utf8(bytes).ok()?;
-        (!text.is_empty()).then(|| Secret::new(text))
-    }
-
     /// The timers that most devices have.
     const fn usual_timers(&self) -> Timers {
         let mut timers = Timers::new();
@@ -241,12 +235,14 @@ impl Rested {
         timers
     }
 
-    fn enrollment(&self, identity: &Identity, rare: &Rare) -> Enrollment {
+    fn enrollment(&self, (identity, rare): (&Identity, &Rare), commons: &Commons) -> Enrollment {
         let common = &self.common;
+        let secret = commons.shelf.secret(self.place);
+        // An account never has an empty secret.
         let own_account = || {
-            self.secret().map(|secret| DigestAccount {
+            (!secret.is_empty()).then(|| DigestAccount {
                 name: identity.device_id.to_string(),
-                secret,
+                secret: Secret::new(secret),
             })
         };
         Enrollment {
@@ -256,7 +252,9 @@ impl Rested {
                 .managed_id
                 .clone()
                 .unwrap_or_else(|| self.managed_id.to_string().into_boxed_str()),
-            client_certificate: STANDARD.encode(self.certificate_der()).into_boxed_str(),
+            client_certificate: STANDARD
+                .encode(self.certificate_der(commons))
+                .into_boxed_str(),
             directory_url: common.directory_url.clone(),
             channel_uri: rare.channel_uri.clone().unwrap_or_else(|| {
                 format!("{}{}", common.channel_prefix, identity.index).into_boxed_str()
@@ -264,32 +262,8 @@ impl Rested {
             digest: rare.digest.clone().or_else(own_account),
             poll: common.poll,
             enrolled_at: self.enrolled_at,
+            remembered: Remembered(Some(self.place)),
         }
-    }
-}
-
-impl Kept {
-    /// What is kept of an enrolment, and how much of it is the certificate; `None` when that is
-    /// larger than a client certificate ever is.
-    fn of(enrollment: &Enrollment, identity: &Identity) -> Option<(Self, u16)> {
-        let mut bytes = STANDARD.decode(&*enrollment.client_certificate).ok()?;
-        let certificate_len = u16::try_from(bytes.len()).ok()?;
-        // An account with another name is kept whole among what is rare.
-        let own = enrollment
-            .digest
-            .as_ref()
-            .filter(|account| account.name == identity.device_id.to_string());
-        if let Some(account) = own {
-            bytes.extend_from_slice(account.secret.expose().as_bytes());
-        }
-        // A copy of the right size: cutting the buffer would leave a hole behind each device.
-        Some((Self(bytes.as_slice().into()), certificate_len))
-    }
-}
-
-impl std::fmt::Debug for Kept {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Kept").field(&self.0.len()).finish()
     }
 }
 

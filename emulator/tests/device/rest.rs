@@ -65,7 +65,7 @@ impl Pair {
             Ok(rested) => {
                 self.rests += 1;
                 assert_eq!(rested.poll_timeout(), self.plain.poll_timeout());
-                rested.wake(self.spec.clone())
+                rested.wake(self.spec.clone(), &self.commons)
             }
             Err(device) => *device,
         };
@@ -86,7 +86,7 @@ impl Pair {
         };
         let mut written = Vec::new();
         opening.write(rested.next_session_id(), self.spec.device_id, &mut written);
-        let mut device = rested.wake(self.spec.clone());
+        let mut device = rested.wake(self.spec.clone(), &self.commons);
         device.start_session(self.now, SessionCause::Schedule);
         let sent = device.poll_transmit(self.now).expect("a first message");
         assert_eq!(
@@ -100,7 +100,7 @@ impl Pair {
         while device.poll_event().is_some() {}
         rested.session_without_work();
         assert_eq!(
-            form(&rested.wake(self.spec.clone())),
+            form(&rested.wake(self.spec.clone(), &self.commons)),
             form(&device),
             "seed {}",
             self.seed

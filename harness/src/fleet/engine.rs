@@ -359,7 +359,8 @@ impl Engine {
     }
 
     pub(super) fn awake(&self, local: usize, rested: &Rested) -> Option<Box<Device>> {
-        self.spec(local).map(|spec| Box::new(rested.wake(spec)))
+        self.spec(local)
+            .map(|spec| Box::new(rested.wake(spec, &self.commons)))
     }
 
     /// Puts a device back into its place, in the compact form if it fits.

@@ -116,3 +116,14 @@ impl Slot {
         over
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_between_sessions_is_small() {
+        // With timers, plan, channel and ids a device stays below 400 bytes beside its certificate.
+        assert!(size_of::<Slot>() <= 176, "{}", size_of::<Slot>());
+    }
+}

@@ -231,7 +231,7 @@ impl Engine {
             content_type: CONTENT_TYPE,
             idempotency_key: None,
             user_agent: MANAGEMENT_AGENT,
-            certificate: Some(client_cert(rested.certificate_der())),
+            certificate: Some(client_cert(rested.certificate_der(&self.commons))),
             body: body.into(),
             expectation: Some(expectation),
         });
