@@ -132,11 +132,21 @@ struct Happened {
 /// Processor time and memory around the load.
 #[derive(Clone, Copy, Debug, Default)]
 struct LoadUsage {
+    enrolled: SetUpUsage,
     harness: Span,
     core: Span,
     /// When both were read, on the run's clock.
     from_ns: u64,
     to_ns: u64,
+}
+
+/// What set-up took, read when the last device had enrolled.
+#[derive(Clone, Copy, Debug, Default)]
+struct SetUpUsage {
+    harness: Option<Usage>,
+    core: Option<Usage>,
+    /// When, on the run's clock, which starts with the run.
+    at_ns: u64,
 }
 
 /// What a process had used before and after the load.
@@ -223,6 +233,7 @@ impl Ground {
                 return happened;
             }
         };
+        happened.usage.note_enrolled(self);
         if let Err(error) = load.go_offline().await {
             happened.cut(&error);
             return happened;
@@ -409,12 +420,27 @@ enum Edge {
     After,
 }
 
-impl LoadUsage {
-    fn note(&mut self, ground: &Ground, edge: Edge) {
-        let core = match ground.options.origin {
+impl Ground {
+    /// What the core has used; an external target is none of our processes.
+    fn core_usage(&self) -> Option<Usage> {
+        match self.options.origin {
             Origin::BuiltIn { pid, .. } => usage::of_process(pid),
             Origin::External => None,
+        }
+    }
+}
+
+impl LoadUsage {
+    fn note_enrolled(&mut self, ground: &Ground) {
+        self.enrolled = SetUpUsage {
+            harness: usage::of_self(),
+            core: ground.core_usage(),
+            at_ns: ground.clock.monotonic_ns(),
         };
+    }
+
+    fn note(&mut self, ground: &Ground, edge: Edge) {
+        let core = ground.core_usage();
         let now_ns = ground.clock.monotonic_ns();
         match edge {
             Edge::Before => self.from_ns = now_ns,

@@ -7,7 +7,9 @@ use std::fs;
 pub struct Usage {
     /// User and system time, in seconds.
     pub cpu_s: f64,
-    /// Largest resident memory, in bytes.
+    /// Resident memory, in bytes.
+    pub rss_bytes: u64,
+    /// Largest resident memory so far, in bytes.
     pub peak_rss_bytes: u64,
 }
 
@@ -27,7 +29,8 @@ pub fn of_process(pid: u32) -> Option<Usage> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     Some(Usage {
         cpu_s: cpu_seconds(&stat)?,
-        peak_rss_bytes: peak_rss(&status)?,
+        rss_bytes: memory(&status, "VmRSS:")?,
+        peak_rss_bytes: memory(&status, "VmHWM:")?,
     })
 }
 
@@ -50,8 +53,9 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     Some((f64::from(user) + f64::from(system)) / TICKS_PER_S)
 }
 
-fn peak_rss(status: &str) -> Option<u64> {
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+/// A size in `/proc/<pid>/status`, in bytes.
+fn memory(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find(|line| line.starts_with(name))?;
     let kilobytes: u64 = line.split_ascii_whitespace().nth(1)?.parse().ok()?;
     Some(kilobytes * 1024)
 }
@@ -68,6 +72,7 @@ mod tests {
 
     #[test]
     fn this_process_has_used_something() {
-        assert!(of_self().unwrap().peak_rss_bytes > 0);
+        let used = of_self().unwrap();
+        assert!(used.rss_bytes > 0 && used.peak_rss_bytes >= used.rss_bytes);
     }
 }

@@ -8,6 +8,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// How often the counts are looked at.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// How many of these pass between two lines of counts where there is no terminal.
+const COUNTS_EVERY: u32 = 100;
 
 /// Prints a line for people on standard error.
 #[expect(clippy::print_stderr, reason = "progress goes to people")]
@@ -29,8 +31,10 @@ async fn lines(progress: Progress, devices: u64) {
     let mut shown = None;
     let mut told = 0;
     let mut ticks = tokio::time::interval(INTERVAL);
+    let mut quiet = 0;
     loop {
         ticks.tick().await;
+        quiet += 1;
         let trials = progress.trials();
         trials.iter().skip(told).for_each(|trial| line(trial));
         told = trials.len();
@@ -38,6 +42,11 @@ async fn lines(progress: Progress, devices: u64) {
         if shown != Some(now.phase) {
             shown = Some(now.phase);
             line(&sentence(&now, devices));
+            quiet = 0;
+        } else if quiet >= COUNTS_EVERY {
+            let (done, all) = position(&now, devices);
+            line(&format!("  {done} of {all}"));
+            quiet = 0;
         }
     }
 }

@@ -125,9 +125,14 @@ mod tests {
             ),
             (
                 "/load",
-                "planned started not_started completed failed responses verified_responses \
+                "set_up planned started not_started completed failed responses \
+                 verified_responses \
                  duration_s check_ins_per_s latency_us service_time_us harness_cpu_s core_cpu_s \
                  harness_peak_rss_bytes core_peak_rss_bytes",
+            ),
+            (
+                "/load/set_up",
+                "duration_s harness_cpu_s core_cpu_s harness_rss_bytes core_rss_bytes",
             ),
             ("/load/latency_us", "p50 p90 p99 p999 max"),
             ("/load/service_time_us", "p50 p90 p99 p999 max"),

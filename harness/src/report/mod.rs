@@ -177,6 +177,8 @@ pub struct ViolationRow {
 /// The load as it was planned and as it went.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Load {
+    /// What came before it.
+    pub set_up: SetUp,
     /// Check-ins that the plan holds.
     pub planned: u64,
     /// Check-ins that were begun.
@@ -207,6 +209,22 @@ pub struct Load {
     pub harness_peak_rss_bytes: u64,
     /// Most memory that the core held; unknown for an external target.
     pub core_peak_rss_bytes: Option<u64>,
+}
+
+/// From the start of the run until the last device of the fleet was enrolled, with its policy and a
+/// password stored, and nothing else had happened.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SetUp {
+    /// How long it took.
+    pub duration_s: f64,
+    /// Processor time of this process.
+    pub harness_cpu_s: f64,
+    /// Processor time of the core; unknown for an external target.
+    pub core_cpu_s: Option<f64>,
+    /// Memory that this process held at its end.
+    pub harness_rss_bytes: u64,
+    /// Memory that the core held at its end; unknown for an external target.
+    pub core_rss_bytes: Option<u64>,
 }
 
 /// Times in microseconds.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use protocol::JoinType;
 
-use super::{Audit, Fleet, Footer, Load, Quantiles, Report, RequirementRow, Run, ViolationRow};
+use super::{
+    Audit, Fleet, Footer, Load, Quantiles, Report, RequirementRow, Run, SetUp, ViolationRow,
+};
 use crate::exit::{Cause, ExitCode};
 use crate::verdict::{Level, Verdict};
 
@@ -107,6 +109,13 @@ fn row(id: &str, armed: u64) -> RequirementRow {
 
 fn load() -> Load {
     Load {
+        set_up: SetUp {
+            duration_s: 12.5,
+            harness_cpu_s: 6.25,
+            core_cpu_s: Some(5.0),
+            harness_rss_bytes: 64 * 1024 * 1024,
+            core_rss_bytes: Some(32 * 1024 * 1024),
+        },
         planned: 7000,
         started: 7000,
         not_started: 0,

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 
-use super::{Audit, Load, Quantiles, Report, RequirementRow};
+use super::{Audit, Load, Quantiles, Report, RequirementRow, SetUp};
 use crate::conform::Summary;
 use crate::exit::{ExitCode, RunVerdict};
 use crate::expectations::ExpectedOutcome;
@@ -222,6 +222,7 @@ impl Page {
                 percentage(load.verified_responses, load.responses)
             ),
         );
+        self.set_up(&load.set_up);
         let core_cpu = load
             .core_cpu_s
             .map_or_else(unknown, |cpu| format!("{cpu:.1} s"));
@@ -236,6 +237,23 @@ impl Page {
             &format!("harness {harness_rss}, core {core_rss}"),
         );
         self.line("");
+    }
+
+    /// What came before the load, apart from it.
+    fn set_up(&mut self, set_up: &SetUp) {
+        let core = match (set_up.core_cpu_s, set_up.core_rss_bytes) {
+            (Some(cpu), Some(rss)) => format!("{cpu:.1} s and {}", mebibytes(rss)),
+            (None, _) | (_, None) => unknown(),
+        };
+        self.labelled(
+            "set-up",
+            &format!(
+                "{:.1} s before the load; harness {:.1} s of processor time and {}, core {core}",
+                set_up.duration_s,
+                set_up.harness_cpu_s,
+                mebibytes(set_up.harness_rss_bytes)
+            ),
+        );
     }
 
     /// Lines with a label each.

@@ -1,8 +1,9 @@
 //! Turns what happened into a report: cases, checks, verdicts, evidence, causes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use super::{Ground, Happened, LoadUsage, Outcome, Weight, audit};
+use super::{Ground, Happened, LoadUsage, Outcome, SetUpUsage, Weight, audit};
 use crate::case::Case;
 use crate::catalogue::Catalogue;
 use crate::checks;
@@ -241,8 +242,24 @@ fn counts(load: &LoadOutcome) -> BTreeMap<String, u64> {
     .collect()
 }
 
+fn set_up(enrolled: &SetUpUsage) -> report::SetUp {
+    let SetUpUsage {
+        harness,
+        core,
+        at_ns,
+    } = enrolled;
+    report::SetUp {
+        duration_s: Duration::from_nanos(*at_ns).as_secs_f64(),
+        harness_cpu_s: harness.map_or(0.0, |usage| usage.cpu_s),
+        core_cpu_s: core.map(|usage| usage.cpu_s),
+        harness_rss_bytes: harness.map_or(0, |usage| usage.rss_bytes),
+        core_rss_bytes: core.map(|usage| usage.rss_bytes),
+    }
+}
+
 fn load(outcome: Option<&LoadOutcome>, usage: LoadUsage) -> report::Load {
     let mut load = report::Load {
+        set_up: set_up(&usage.enrolled),
         harness_cpu_s: usage.harness.cpu_s().unwrap_or_default(),
         core_cpu_s: usage.core.cpu_s(),
         harness_peak_rss_bytes: usage.harness.peak_rss_bytes().unwrap_or_default(),
