@@ -1,0 +1,80 @@
+//! Other programs: started, read, and charged for the processor time they took.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Clock ticks a second in `/proc/<pid>/stat`; 100 on every Linux that this builds for.
+const TICK_US: u64 = 10_000;
+/// How often a program is looked at that is about to end.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// A program under way; it is killed when the value goes.
+pub(crate) struct Process {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Process {
+    /// Starts a program and keeps a hold on its standard streams.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    /// The next line of its output; empty at its end.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// User and system time so far, in microseconds; readable until the process is waited for.
+    pub(crate) fn cpu_us(&self) -> u64 {
+        let fields = self.stat();
+        let ticks = |field: usize| -> u64 { fields[field].parse().unwrap() };
+        (ticks(11) + ticks(12)) * TICK_US
+    }
+
+    /// Waits until it has ended by itself; what it has used.
+    pub(crate) fn end(mut self) -> u64 {
+        // A pipe that is full would keep it from ending.
+        while !self.line().is_empty() {}
+        while self.stat()[0] != "Z" {
+            std::thread::sleep(LOOK);
+        }
+        let used = self.cpu_us();
+        self.child.wait().unwrap();
+        used
+    }
+
+    /// The fields of `/proc/<pid>/stat` after the command name; the first is the state.
+    fn stat(&self) -> Vec<String> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        fields.split_ascii_whitespace().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, which is as well.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Whether a program can be found.
+pub(crate) fn is_there(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok()
+}
