@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::directory::{outcome, pause};
 use super::url::{encoded, literal};
-use super::{Actor, Call, Kept, NoAnswer, PAGES_KEPT, Reply, json, nothing};
+use super::{Actor, Call, Kept, NoAnswer, Reply, json, nothing};
 use crate::error::Error;
 use crate::ledger::{Ledger, OpId, OpKind};
 use crate::throttle::Repeats;
@@ -60,20 +60,9 @@ impl Actor {
     /// As [`Self::managed_devices`].
     pub async fn each_managed_device(
         &self,
-        mut take: impl FnMut(ManagedDevice, ExchangeId) -> Kept,
+        take: impl FnMut(ManagedDevice, ExchangeId) -> Kept,
     ) -> Result<Reply<()>, Error> {
-        let mut pages = 0;
-        self.each_page(DEVICES, |page, exchange| {
-            let mut kept = Kept::No;
-            for device in page {
-                kept = kept.max(take(device, exchange));
-            }
-            pages += 1;
-            if kept == Kept::No && pages > PAGES_KEPT {
-                self.client.shared.transcript.release(exchange);
-            }
-        })
-        .await
+        self.each_element(DEVICES, take).await
     }
 
     /// `POST .../managedDevices/{id}/rotateLocalAdminPassword`, once. The caller opened the

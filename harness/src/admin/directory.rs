@@ -7,10 +7,11 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::url::{encoded, literal};
-use super::{Actor, Call, NoAnswer, Reply, json, nothing};
+use super::{Actor, Call, Kept, NoAnswer, Reply, json, nothing};
 use crate::error::Error;
 use crate::ledger::{Ledger, OpId, OpKind, Outcome};
 use crate::throttle::Repeats;
+use crate::transcript::ExchangeId;
 
 impl Actor {
     /// `POST /users`.
@@ -134,20 +135,18 @@ impl Actor {
         Ok(self.call(Call::get(&path), credential).await?)
     }
 
-    /// `GET /directory/deviceLocalCredentials`, every page: metadata of all devices.
+    /// `GET /directory/deviceLocalCredentials`, every page, one element at a time with every member
+    /// that it has, also those that none should have: the list may be that of a large fleet. `take`
+    /// says whether the page has to be kept as evidence.
     ///
     /// # Errors
     /// No answer, or no end of pages.
-    pub async fn credentials(&self) -> Result<Reply<Vec<DeviceLocalCredentialInfo>>, Error> {
-        self.list("/v1.0/directory/deviceLocalCredentials").await
-    }
-
-    /// The same list with every member of its elements, also those that no element should have.
-    ///
-    /// # Errors
-    /// No answer, or no end of pages.
-    pub async fn credentials_as_listed(&self) -> Result<Reply<Vec<serde_json::Value>>, Error> {
-        self.list("/v1.0/directory/deviceLocalCredentials").await
+    pub async fn each_credential(
+        &self,
+        take: impl FnMut(serde_json::Value, ExchangeId) -> Kept,
+    ) -> Result<Reply<()>, Error> {
+        let path = "/v1.0/directory/deviceLocalCredentials";
+        self.each_element(path, take).await
     }
 
     /// The credential of one device with `$select=credentials`: the password, which is audited. The caller opened the

@@ -414,6 +414,28 @@ impl Actor {
         })
     }
 
+    /// A list one element at a time as the pages come, without keeping it; otherwise as
+    /// [`Self::list`]. `take` says whether the page, whose exchange it is told, has to be kept as
+    /// evidence; the first few are in any case.
+    async fn each_element<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        mut take: impl FnMut(T, ExchangeId) -> Kept,
+    ) -> Result<Reply<()>, Error> {
+        let mut pages = 0;
+        self.each_page(path, |page: Vec<T>, exchange| {
+            let mut kept = Kept::No;
+            for element in page {
+                kept = kept.max(take(element, exchange));
+            }
+            pages += 1;
+            if kept == Kept::No && pages > PAGES_KEPT {
+                self.client.shared.transcript.release(exchange);
+            }
+        })
+        .await
+    }
+
     /// A list page by page, of which the last one is the reply; otherwise as [`Self::list`].
     async fn each_page<T: DeserializeOwned>(
         &self,

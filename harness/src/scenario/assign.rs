@@ -45,16 +45,14 @@ async fn first_session(
 ) -> Result<(), Error> {
     let (metadata, metadata_exchange) = cohort.metadata(member).await?;
     let (explicit, _has_password, explicit_exchange) = cohort.password(member).await?;
-    let list = cohort.reader.credentials().await?;
-    let list_exchange = list.exchange;
-    let listed = list
-        .require("GET /directory/deviceLocalCredentials")?
-        .iter()
-        .any(|info| info.id == member.entra);
+    let entra = member.entra.to_string();
+    let names = |info: &serde_json::Value| info.to_string().contains(&entra);
+    let (listed, list_exchanges) = cohort.listed_credentials(names).await?;
     let rotation = cohort.rotate(member, Reach::Offline).await?;
     let session = cohort.first_session(member, configured, cases).await?;
     let (after, after_exchange) = cohort.metadata(member).await?;
-    let mut exchanges = vec![metadata_exchange, explicit_exchange, list_exchange];
+    let mut exchanges = vec![metadata_exchange, explicit_exchange];
+    exchanges.extend(list_exchanges);
     exchanges.extend_from_slice(&rotation.exchanges);
     exchanges.extend_from_slice(&session.exchanges);
     exchanges.push(after_exchange);

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::ScenarioContext;
 use super::member::{Member, writes};
 use super::shown::shows_password;
-use crate::admin::Actor;
+use crate::admin::{Actor, Kept};
 use crate::case::{ActionSeen, Case, DeliveryCase, ExplicitRead, MetadataRead, RotationCase};
 use crate::error::Error;
 use crate::lab::{LabDevice, SessionSeen};
@@ -325,6 +325,29 @@ impl<'a> Cohort<'a> {
             next: reply.body.as_ref().and_then(|body| body.refresh_date_time),
         };
         Ok((read, reply.exchange))
+    }
+
+    /// Whether an element of the list of credentials is such; the pages with one, and the
+    /// last page.
+    pub(super) async fn listed_credentials(
+        &self,
+        is_such: impl Fn(&serde_json::Value) -> bool,
+    ) -> Result<(bool, Vec<ExchangeId>), Error> {
+        let mut pages = Vec::new();
+        let take = |element: serde_json::Value, page| {
+            if !is_such(&element) {
+                return Kept::No;
+            }
+            pages.push(page);
+            Kept::Yes
+        };
+        let reply = self.reader.each_credential(take).await?;
+        let last = reply.exchange;
+        reply.require("GET /directory/deviceLocalCredentials")?;
+        let found = !pages.is_empty();
+        pages.push(last);
+        pages.dedup();
+        Ok((found, pages))
     }
 
     /// A read that asks for the password; compared with what the device holds.

@@ -50,11 +50,10 @@ async fn deleted(cohort: &Cohort<'_>, member: &mut Member) -> Result<DeletedDevi
     if leaked {
         leaks.push("the read of the password");
     }
-    let list = cohort.reader.credentials_as_listed().await?;
-    exchanges.push(list.exchange);
     let entra = member.entra.to_string();
-    let list = list.require("GET /directory/deviceLocalCredentials")?;
-    let listed = list.iter().any(|info| info.to_string().contains(&entra));
+    let names = |info: &serde_json::Value| info.to_string().contains(&entra);
+    let (listed, read) = cohort.listed_credentials(names).await?;
+    exchanges.extend(read);
     // The directory gets to know a device with the same id: nothing may come back with it.
     member.device.register_again().await?;
     let (_op, again) = cohort

@@ -90,13 +90,10 @@ async fn view(cohort: &Cohort<'_>, member: &Member) -> Result<Option<CredentialV
             leaks.push(name);
         }
     }
-    let list = cohort.reader.credentials_as_listed().await?;
-    exchanges.push(list.exchange);
-    let list = list.require("GET /directory/deviceLocalCredentials")?;
-    if list
-        .iter()
-        .any(|info| shows_password(member, info.to_string().as_bytes()))
-    {
+    let shows = |info: &serde_json::Value| shows_password(member, info.to_string().as_bytes());
+    let (shown, read) = cohort.listed_credentials(shows).await?;
+    exchanges.extend(read);
+    if shown {
         leaks.push("the list");
     }
     let (metadata, metadata_exchange) = cohort.metadata(member).await?;
