@@ -155,8 +155,10 @@ impl Progress {
             .store(u64::try_from(place).unwrap_or(0), Ordering::Relaxed);
     }
 
+    /// A stretch of the load begins, with so many check-ins; nothing is under way.
     pub(crate) fn plan(&self, check_ins: u64) {
         self.counts.planned.store(check_ins, Ordering::Relaxed);
+        self.counts.completed.store(0, Ordering::Relaxed);
     }
 
     /// Takes note of a trial that is over.
