@@ -4,7 +4,27 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use tokio::sync::mpsc;
 
-use super::{Presence, Wake, WakeStage};
+use super::Presence;
+
+/// Told to a shard about each push to one of its devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wake {
+    /// The device.
+    pub device: u64,
+    /// Where the push stands.
+    pub stage: WakeStage,
+}
+
+/// Where a push to a load device stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WakeStage {
+    /// It is about to be answered `connected`.
+    Answering,
+    /// The answer was written out: the device may start its session.
+    Answered,
+    /// It was answered otherwise.
+    Absent,
+}
 
 /// The channels of a load fleet. Device `n` belongs to shard `n` modulo the number of shards.
 #[derive(Debug)]
