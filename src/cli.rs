@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use harness::catalogue::{Area, RequirementSet};
 use harness::fleet::mix::{Mix, PPM_ONE};
 use harness::load::OperationsMix;
+use harness::quantity::time_ns;
 use harness::schedule::spec::{PhaseSpec, RateSpec};
 use harness::threshold::Threshold;
 use reference::{FaultChoice, RightsSet, Variant};
@@ -134,6 +135,10 @@ pub(crate) struct LoadArgs {
     /// @8h as a rate is every online device once in 8 h.
     #[arg(long, value_name = "SPEC", value_parser = phases, conflicts_with = "fleet")]
     pub schedule: Option<Phases>,
+    /// Only the first part of the fleet's or the schedule's phases, in their own time: 15m with
+    /// --compress 6 takes two and a half minutes.
+    #[arg(long, value_name = "TIME", value_parser = part)]
+    pub first: Option<Duration>,
     /// Length of the measured phase without a schedule [default: 10s].
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["fleet", "schedule"])]
     pub duration: Option<Duration>,
@@ -490,6 +495,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     } else {
         Err(wrong())
     }
+}
+
+fn part(text: &str) -> Result<Duration, String> {
+    time_ns(text)
+        .filter(|ns| *ns > 0)
+        .map(Duration::from_nanos)
+        .ok_or_else(|| format!("`{text}` is not a time above 0 such as 90s, 15m or 2h"))
 }
 
 fn phases(text: &str) -> Result<Phases, String> {

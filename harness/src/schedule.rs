@@ -206,6 +206,16 @@ impl Schedule {
         }
     }
 
+    /// The first stretch of the schedule: the same events at the same times up to `end_ns`, and
+    /// none after. So what is cut in the middle of a phase keeps its rate, slope, steps or draws.
+    #[must_use]
+    pub fn first(mut self, end_ns: u64) -> Self {
+        self.events = self.events_before(end_ns);
+        self.duration_ns = self.duration_ns.min(end_ns);
+        self.pieces.retain(|piece| piece.first_event < self.events);
+        self
+    }
+
     /// How many events there are.
     #[must_use]
     pub const fn events(&self) -> u64 {

@@ -69,6 +69,10 @@ fn fleet(arguments: &LoadArgs) -> Result<FleetFile, Error> {
     if let Some(phases) = &arguments.schedule {
         load.phases.clone_from(&phases.0);
     }
+    if let Some(first) = arguments.first {
+        load.play_first(first)
+            .map_err(|complaint| Error::SetUp(format!("--first: {complaint}")))?;
+    }
     if !arguments.operations.is_empty() {
         load.operations = OperationsMix::default();
     }

@@ -305,6 +305,35 @@ fn a_shipped_fleet_is_played_in_its_time() {
 }
 
 #[test]
+fn the_first_part_of_a_fleet_is_played_alone() {
+    let _fleet = one_fleet_at_a_time();
+    let folder = Folder::new("first");
+    let out = folder.join("out");
+    let arguments = [
+        &["--fleet", "post-enrolment", "--devices", "60"][..],
+        &["--first", "20m", "--compress", "600"],
+        &["--operation", "rotate=1/s"],
+        &WIDE,
+    ]
+    .concat();
+    let run = output(&load(&arguments, &out));
+    let text = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert_eq!(run.status.code(), Some(0), "{text}");
+    let measurement = &folder.report("out")["measurement"];
+    // Every 3 minutes for 15 minutes: 5 for each device; then 5 of every 15 minutes.
+    assert_eq!(measurement["measured"]["planned"], 60 * 5 + 60 / 3);
+    let offered = strings(&measurement["offered"]);
+    for told in [
+        "constant:@3m,15m\nconstant:@15m,2h\nof these phases only the first 20m of 150m in all",
+        "time compressed 600 times: 2s stand for 20m",
+    ] {
+        assert!(offered.contains(told), "{offered}");
+    }
+    assert!(!offered.contains("@8h"), "a phase behind: {offered}");
+    assert!(text.contains("only the first 20m of 150m"), "{text}");
+}
+
+#[test]
 fn a_cadence_that_the_poll_table_does_not_have_is_refused_or_told() {
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("poll");
@@ -343,6 +372,19 @@ fn what_does_not_read_exits_4_and_is_named() {
             "268435456 events",
         ),
         (&["--fleet", "poll-1m", "--rate", "5"], "--rate"),
+        (
+            &["--fleet", "poll-1m", "--first", "0s"],
+            "`0s` is not a time",
+        ),
+        (&["--first", "5s"], "no schedule to cut"),
+        (
+            &["--fleet", "post-enrolment", "--first", "151m"],
+            "`151m` is longer than the schedule, which ends after 150m",
+        ),
+        (
+            &["--schedule", "constant:5/s,1s", "--first", "1001ms"],
+            "which ends after 1s",
+        ),
     ] {
         let run = output(&[&["load"], arguments].concat());
         let complaint = String::from_utf8_lossy(&run.stderr).into_owned();

@@ -12,7 +12,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use protocol::JoinType;
 use protocol::laps_csp::{Leaf, Value};
@@ -38,6 +37,7 @@ pub use rotations::{AttemptKind, PlannedRotation, ROTATION_ACTOR};
 
 use draw::{Purpose, stream};
 use members::{members, select};
+use options::nanos;
 use policy::policy;
 
 /// The plan.
@@ -66,7 +66,8 @@ impl LoadPlan {
         let online = u64::try_from(order.len()).unwrap_or(u64::MAX);
         let phases = phases(&options, online);
         let rate = Schedule::new(&phases, options.seed)
-            .map_err(|error| Error::SetUp(format!("schedule of check-ins: {error}")))?;
+            .map_err(|error| Error::SetUp(format!("schedule of check-ins: {error}")))?
+            .first(end_ns(&options));
         let enrolment = options.enrolment.map(|phase| {
             let phase = phase.of_fleet(u64::from(options.devices));
             Schedule::new(&[phase.compressed(options.compression)], options.seed)
@@ -156,6 +157,14 @@ impl LoadPlan {
     }
 }
 
+/// When the load ends at the latest: behind the warm-up, and as much of the phases as is played.
+fn end_ns(options: &LoadOptions) -> u64 {
+    options.first.map_or(u64::MAX, |first| {
+        let played_ns = nanos(first) / u64::from(options.compression.max(1));
+        nanos(options.warm_up).saturating_add(played_ns)
+    })
+}
+
 /// Warm-up and measured phase.
 fn phases(options: &LoadOptions, online: u64) -> Vec<Phase> {
     let measured: Vec<Phase> = if options.phases.is_empty() {
@@ -170,7 +179,7 @@ fn phases(options: &LoadOptions, online: u64) -> Vec<Phase> {
             duration_ns: nanos(options.duration),
         }]
     } else {
-        let of_fleet = options.phases.iter().map(|phase| phase.of_fleet(online));
+        let of_fleet = options.played().map(|phase| phase.of_fleet(online));
         of_fleet
             .map(|phase| phase.compressed(options.compression))
             .collect()
@@ -183,8 +192,4 @@ fn phases(options: &LoadOptions, online: u64) -> Vec<Phase> {
         duration_ns: nanos(options.warm_up),
     };
     std::iter::once(warm_up).chain(measured).collect()
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -10,6 +10,7 @@ use crate::load::{LoadOutcome, Verification};
 use crate::metrics::{Operation, Timings};
 use crate::quantity::spoken_ns;
 use crate::report::measurement::{BooksRow, Measurement, OperationRow};
+use crate::schedule::spec::PhaseSpec;
 use crate::threshold::{Held, Subject, Threshold};
 use crate::validity::{self, Doubt, Own};
 
@@ -109,8 +110,8 @@ impl Ground {
     }
 
     fn departing_cadence(&self, intervals_ns: &[u64]) -> Option<u64> {
-        let phases = &self.plan.options().phases;
-        let mut cadences = phases.iter().filter_map(|phase| phase.cadence_ns());
+        let phases = self.plan.options().played();
+        let mut cadences = phases.filter_map(PhaseSpec::cadence_ns);
         cadences.find(|cadence| !intervals_ns.contains(cadence))
     }
 
@@ -186,8 +187,16 @@ impl Ground {
                 spoken_ns(self.plan.measured_ns())
             )]
         } else {
-            options.phases.iter().map(ToString::to_string).collect()
+            options.played().map(ToString::to_string).collect()
         };
+        if let Some(first) = options.first {
+            let first_ns = u64::try_from(first.as_nanos()).unwrap_or(u64::MAX);
+            offered.push(format!(
+                "of these phases only the first {} of {} in all",
+                spoken_ns(first_ns),
+                spoken_ns(options.phases_ns())
+            ));
+        }
         if self.plan.warm_up_ns() > 0 {
             let warm_up = spoken_ns(self.plan.warm_up_ns());
             offered.push(format!("after a warm-up of {warm_up}, which is not judged"));

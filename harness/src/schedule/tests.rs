@@ -314,3 +314,57 @@ fn spread_instants_keep_equal_distances() {
     );
     assert_eq!(spread(0, 8_000).count(), 0);
 }
+
+#[test]
+fn the_first_part_of_a_schedule_has_the_same_events_up_to_its_end() {
+    let storm = Shape::Storm {
+        events: 100,
+        spread_ns: 10 * S,
+    };
+    let at_once = Shape::Storm {
+        events: 100,
+        spread_ns: 0,
+    };
+    for (shape, seconds, end_s, events) in [
+        (Shape::Constant(rate(100)), 10, 4, Some(400)),
+        // The slope stays: after half the time a quarter of the area.
+        (Shape::Ramp(rate(0), rate(100)), 10, 5, Some(125)),
+        (Shape::Ramp(rate(100), rate(0)), 10, 5, Some(375)),
+        // 10 and 20 a second for 10 s each, half of the step with 30.
+        (Shape::Stairs(rate(10), rate(50), 5), 50, 25, Some(450)),
+        (Shape::Poisson(rate(200)), 10, 3, None),
+        (storm, 30, 4, Some(40)),
+        (storm, 30, 20, Some(100)),
+        (at_once, 30, 1, Some(100)),
+    ] {
+        // Behind another phase, and before one that is not reached.
+        let phases = [
+            (Shape::Constant(rate(10)), 2),
+            (shape, seconds),
+            (Shape::Constant(rate(1_000)), 5),
+        ];
+        let phases = phases.map(|(shape, seconds)| Phase {
+            shape,
+            duration_ns: seconds * S,
+        });
+        let whole = Schedule::new(&phases, 7).unwrap();
+        let end_ns = (2 + end_s) * S;
+        let first = whole.clone().first(end_ns);
+        assert_eq!(first.duration_ns(), end_ns, "{shape:?}");
+        assert_eq!(first.events(), whole.events_before(end_ns), "{shape:?}");
+        if let Some(events) = events {
+            assert_eq!(first.events(), 20 + events, "{shape:?}");
+        }
+        for event in 0..first.events() {
+            assert_eq!(first.start_ns(event), whole.start_ns(event), "{shape:?}");
+        }
+        assert_eq!(first.start_ns(first.events()), end_ns, "{shape:?}");
+        let longer = whole.duration_ns() + 1;
+        assert_eq!(whole.clone().first(longer).events(), whole.events());
+        assert_eq!(
+            whole.clone().first(longer).duration_ns(),
+            whole.duration_ns()
+        );
+        assert_eq!(whole.first(0).events(), 0, "{shape:?}");
+    }
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::fleet::Verification;
 use crate::fleet::mix::Mix;
 use crate::load::operations::OperationsMix;
+use crate::quantity::spoken_ns;
 use crate::schedule::spec::PhaseSpec;
 
 /// What the user asks of a load.
@@ -23,6 +24,9 @@ pub struct LoadOptions {
     pub per_1000_s: Option<u64>,
     /// The measured phase in other shapes than an even rate; empty for that.
     pub phases: Vec<PhaseSpec>,
+    /// How much of the phases is played, in their own time; `None` for all. Set by
+    /// [`Self::play_first`].
+    pub first: Option<Duration>,
     /// When devices enrol; `None` for as soon as possible. Every device enrols, so only the times
     /// of its events count.
     pub enrolment: Option<PhaseSpec>,
@@ -58,6 +62,49 @@ impl LoadOptions {
         self.key_pool.unwrap_or(if small { 0 } else { POOLED_KEYS })
     }
 
+    /// Plays the first part of the phases alone; `first` is their own time, before any compression.
+    ///
+    /// # Errors
+    /// A sentence: there are no phases, or they are shorter than that.
+    pub fn play_first(&mut self, first: Duration) -> Result<(), String> {
+        let (first_ns, whole_ns) = (nanos(first), self.phases_ns());
+        if self.phases.is_empty() {
+            return Err(
+                "there is no schedule to cut: an even load is as long as --duration says"
+                    .to_owned(),
+            );
+        }
+        if first_ns > whole_ns {
+            return Err(format!(
+                "`{}` is longer than the schedule, which ends after {}",
+                spoken_ns(first_ns),
+                spoken_ns(whole_ns)
+            ));
+        }
+        self.first = Some(first);
+        Ok(())
+    }
+
+    /// How long all phases are together, in their own time.
+    #[must_use]
+    pub fn phases_ns(&self) -> u64 {
+        let phases = self.phases.iter().map(PhaseSpec::duration_ns);
+        phases.fold(0, u64::saturating_add)
+    }
+
+    /// The phases that are played; the last one perhaps not to its end.
+    pub fn played(&self) -> impl Iterator<Item = &PhaseSpec> {
+        let end_ns = self.first.map_or(u64::MAX, nanos);
+        let begins = self.phases.iter().scan(0_u64, |at_ns, phase| {
+            let begin_ns = *at_ns;
+            *at_ns = at_ns.saturating_add(phase.duration_ns());
+            Some((begin_ns, phase))
+        });
+        begins
+            .take_while(move |(begin_ns, _)| *begin_ns < end_ns)
+            .map(|(_, phase)| phase)
+    }
+
     /// An even load of so many devices without warm-up, in real time.
     #[must_use]
     pub fn even(devices: u32, seed: u64) -> Self {
@@ -68,6 +115,7 @@ impl LoadOptions {
             duration: Duration::from_secs(10),
             per_1000_s: None,
             phases: Vec::new(),
+            first: None,
             enrolment: None,
             warm_up: Duration::ZERO,
             compression: 1,
@@ -79,4 +127,9 @@ impl LoadOptions {
             key_pool: None,
         }
     }
+}
+
+/// A duration in nanoseconds.
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

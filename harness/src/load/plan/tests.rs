@@ -1,6 +1,7 @@
 //! What a plan must be, whatever the options.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::*;
 use crate::fleet::Verification;
@@ -151,4 +152,32 @@ fn without_verification_nothing_is_rotated() {
     })
     .unwrap();
     assert!(plan.rotations().is_empty());
+}
+
+#[test]
+fn the_first_part_of_the_phases_is_counted_in_their_own_time() {
+    let mut options = LoadOptions {
+        phases: crate::schedule::spec::parse("constant:10/s,20s;ramp:0/s..60/s,60s;storm:all,1h")
+            .unwrap(),
+        warm_up: Duration::from_secs(3),
+        compression: 10,
+        ..options(100, 3)
+    };
+    let seconds = Duration::from_secs;
+    for (first_s, played, events) in [(15, 1, 150), (20, 1, 200), (50, 2, 200 + 450)] {
+        options.play_first(seconds(first_s)).unwrap();
+        assert_eq!(options.played().count(), played, "{first_s} s");
+        let plan = LoadPlan::new(options.clone()).unwrap();
+        assert_eq!(plan.measured_ns(), first_s * 100_000_000, "{first_s} s");
+        // The warm-up goes on at the rate of the first phase: 100 a second for 3 s.
+        assert_eq!(plan.rate().events(), 300 + events, "{first_s} s");
+        let end_ns = plan.rate().duration_ns();
+        assert!(plan.rotations().iter().all(|one| one.at_ns < end_ns));
+    }
+    let whole = seconds(3_680);
+    assert_eq!(options.play_first(whole), Ok(()));
+    let complaint = options.play_first(whole + seconds(1)).unwrap_err();
+    assert!(complaint.contains("ends after 3680s"), "{complaint}");
+    let complaint = LoadOptions::even(10, 3).play_first(seconds(1)).unwrap_err();
+    assert!(complaint.contains("no schedule to cut"), "{complaint}");
 }
