@@ -5,6 +5,7 @@ use std::fs;
 
 use crate::clock::Clock;
 use crate::run::processors;
+use crate::usage;
 
 /// Processor time of a verified check-in without work in a release build, in microseconds, with
 /// room: the budget that the generator is held to.
@@ -34,8 +35,8 @@ pub struct Limits {
 pub fn examine() -> Limits {
     let read = |path: &str| fs::read_to_string(path).ok();
     Limits {
-        descriptors: read("/proc/self/limits").and_then(|text| descriptors(&text)),
-        ports: read("/proc/sys/net/ipv4/ip_local_port_range").and_then(|text| ports(&text)),
+        descriptors: usage::descriptor_limit(),
+        ports: usage::local_ports(),
         processors: processors(),
         memory_bytes: read("/proc/meminfo").and_then(|text| memory(&text)),
         clock_step_ns: clock_step_ns(),
@@ -76,21 +77,6 @@ impl Limits {
     }
 }
 
-/// The soft limit of open files in `/proc/self/limits`.
-fn descriptors(limits: &str) -> Option<u64> {
-    let line = limits
-        .lines()
-        .find(|line| line.starts_with("Max open files"))?;
-    line.split_ascii_whitespace().nth(3)?.parse().ok()
-}
-
-fn ports(range: &str) -> Option<u64> {
-    let mut bounds = range.split_ascii_whitespace();
-    let first: u64 = bounds.next()?.parse().ok()?;
-    let last: u64 = bounds.next()?.parse().ok()?;
-    (last + 1).checked_sub(first)
-}
-
 fn memory(meminfo: &str) -> Option<u64> {
     let line = meminfo
         .lines()
@@ -118,17 +104,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_systems_files_are_read() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
-                      Max open files            1024                 524288               files\n";
-        assert_eq!(descriptors(limits), Some(1_024));
-        assert_eq!(ports("32768\t60999\n"), Some(28_232));
+    fn free_memory_is_read_from_the_systems_own_file() {
         assert_eq!(
             memory("MemTotal: 9 kB\nMemAvailable:   2048 kB\n"),
             Some(2_097_152)
         );
-        assert_eq!(descriptors("nothing"), None);
-        assert_eq!(ports("9 3"), None);
+        assert_eq!(memory("nothing"), None);
     }
 
     #[test]

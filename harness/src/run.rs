@@ -38,7 +38,7 @@ use crate::report::results::Results;
 use crate::scenario::{self, ScenarioContext, ScenarioOutcome};
 use crate::target::Target;
 use crate::transcript::Transcript;
-use crate::usage::{self, Usage};
+use crate::usage::{self, Descriptors, Usage};
 
 /// What a run is to do.
 #[derive(Clone, Debug)]
@@ -138,6 +138,8 @@ struct LoadUsage {
     /// When both were read, on the run's clock.
     from_ns: u64,
     to_ns: u64,
+    /// Descriptors of the harness meanwhile.
+    descriptors: Option<Descriptors>,
 }
 
 /// What set-up took, read when the last device had enrolled.
@@ -277,7 +279,7 @@ impl Ground {
     /// Measures and sums up.
     async fn carry(&self, mut load: Load, happened: &mut Happened) -> Option<LoadOutcome> {
         happened.usage.note(self, Edge::Before);
-        let measured = {
+        let measure = async {
             let measure = load.measure();
             tokio::pin!(measure);
             tokio::select! {
@@ -289,6 +291,8 @@ impl Ground {
                 }
             }
         };
+        let (measured, descriptors) = usage::watched(measure).await;
+        happened.usage.descriptors = descriptors;
         happened.usage.note(self, Edge::After);
         match (measured, &self.options.exam.capacity) {
             (Err(error), _) => happened.cut(&error),

@@ -9,6 +9,7 @@ use crate::load::LoadOutcome;
 use crate::metrics::{Measured, Metric, Operation, Quantile};
 use crate::quantity::spoken_ns;
 use crate::threshold::{Held, Judged, Threshold};
+use crate::usage::Descriptors;
 
 /// The start delay that is always allowed: below it the clock of a busy machine is not told apart.
 const DELAY_FLOOR_US: u64 = 10_000;
@@ -16,6 +17,9 @@ const DELAY_FLOOR_US: u64 = 10_000;
 const DELAY_PERCENT: u64 = 5;
 /// The share of its processors that the harness may use, in percent.
 const CPU_PERCENT: u32 = 85;
+/// The share of the descriptors, and of the ports, that may be in use, in percent: the few that are
+/// left are gone between two looks.
+const IN_USE_PERCENT: u64 = 90;
 
 /// Why a measurement is worthless.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +41,8 @@ pub enum Doubt {
     /// The thread of a shard had no time left, in thousandths of it: working, or waiting for a
     /// processor.
     Shard(u64),
+    /// The system had hardly any left: what was in use of what there is.
+    Nearly(&'static str, u64, u64),
     /// The system gave no more sockets.
     OutOf(&'static str, u64),
     /// Planned, started and ended do not add up.
@@ -58,6 +64,8 @@ pub struct Own {
     pub processors: f64,
     /// How busy the thread of the busiest shard was, in thousandths.
     pub busiest_permille: Option<u64>,
+    /// Descriptors in use, when the system tells.
+    pub descriptors: Option<Descriptors>,
     /// Requests that found no descriptor.
     pub out_of_descriptors: u64,
     /// Requests that found no port.
@@ -74,6 +82,7 @@ pub fn doubts(measured: &Measured, own: Own, thresholds: &[Threshold]) -> Vec<Do
     if busiest > u64::from(CPU_PERCENT) * 10 {
         doubts.push(Doubt::Shard(busiest));
     }
+    doubts.extend(own.descriptors.into_iter().flat_map(nearly));
     for (what, count) in [
         ("file descriptors", own.out_of_descriptors),
         ("ports", own.out_of_ports),
@@ -128,6 +137,20 @@ fn start_delay(measured: &Measured, thresholds: &[Threshold]) -> Option<Doubt> {
     (p99_us > limit_us).then_some(Doubt::StartDelay { p99_us, limit_us })
 }
 
+/// What there is hardly any left of. A connection has a descriptor and a port, so that the peak of
+/// descriptors bounds that of ports, too.
+fn nearly(seen: Descriptors) -> impl Iterator<Item = Doubt> {
+    let limits = [
+        ("file descriptors", Some(seen.limit)),
+        ("ports", seen.ports),
+    ];
+    limits.into_iter().filter_map(move |(what, limit)| {
+        let limit = limit?;
+        let near = seen.peak.saturating_mul(100) > limit.saturating_mul(IN_USE_PERCENT);
+        near.then_some(Doubt::Nearly(what, seen.peak, limit))
+    })
+}
+
 fn processor(own: Own) -> Option<Doubt> {
     let used = own.cpu_s.filter(|_| own.duration_s > 0.0)? / own.duration_s;
     let over = used * 100.0 > own.processors * f64::from(CPU_PERCENT);
@@ -155,6 +178,10 @@ impl fmt::Display for Doubt {
                 "the thread of a shard worked or waited for a processor in {}.{} % of the time, more than {CPU_PERCENT} %: the generator was the bottleneck",
                 permille / 10,
                 permille % 10
+            ),
+            Self::Nearly(what, peak, limit) => write!(
+                f,
+                "up to {peak} of {limit} {what} were in use, more than {IN_USE_PERCENT} %"
             ),
             Self::OutOf(what, count) => write!(f, "{count} requests found no {what} left"),
             Self::Books(books) => write!(f, "the books do not balance, {books}"),
@@ -259,6 +286,29 @@ mod tests {
                     assert!(shown[0].contains(named), "{shown:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_used_up_makes_a_measurement_doubtful() {
+        for (peak, limit, ports, named) in [
+            (900, 1_000, 1_000, None),
+            (901, 1_000, 9_000, Some("901 of 1000 file descriptors")),
+            (901, 9_000, 1_000, Some("901 of 1000 ports")),
+        ] {
+            let descriptors = Some(Descriptors {
+                peak,
+                limit,
+                ports: Some(ports),
+            });
+            let own = Own {
+                descriptors,
+                ..own(1.0)
+            };
+            let doubts = doubts(&measured(0, 0), own, &[]);
+            assert_eq!(doubts.len(), usize::from(named.is_some()), "{doubts:?}");
+            let shown = doubts.first().map(ToString::to_string).unwrap_or_default();
+            assert!(shown.contains(named.unwrap_or_default()), "{shown}");
         }
     }
 

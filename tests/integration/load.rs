@@ -94,6 +94,10 @@ fn a_load_passes_with_everything_booked_and_verified() {
         report["load"]["responses"],
         report["load"]["verified_responses"]
     );
+    let of = |name: &str| measurement["descriptors"][name].as_u64().unwrap();
+    assert!((1..=of("limit")).contains(&of("peak")), "{measurement}");
+    let told = format!("descriptors   up to {} of {} open", of("peak"), of("limit"));
+    assert!(text.contains(&told), "{text}");
     assert_eq!(report["audit"]["lost"], 0);
     assert!(report["audit"]["password_reads"].as_u64().unwrap() >= 12);
     every_second_is_kept(Path::new(&out), measurement);

@@ -10,6 +10,7 @@ use crate::interval_log::Row;
 use crate::metrics::{Percentiles, Timings};
 use crate::schedule::Books;
 use crate::threshold::{Held, Judged};
+use crate::usage::Descriptors;
 
 /// A load as it was planned and measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Measurement {
     pub thresholds: Vec<Judged>,
     /// What makes the measurement invalid.
     pub doubts: Vec<String>,
+    /// Descriptors of the harness in the measured phase, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descriptors: Option<Descriptors>,
     /// Every second of the load.
     pub seconds: Vec<Row>,
     /// Whether doubts and thresholds decide the verdict, as in `load`, or are notes, as in `run`.
@@ -141,6 +145,14 @@ impl Measurement {
             }
             for (name, row) in &self.operations {
                 line("operation", format!("{name}: {row}"));
+            }
+            if let Some(Descriptors { peak, limit, ports }) = self.descriptors {
+                let ports = ports.map(|ports| format!("; {ports} local ports, one a connection"));
+                let ports = ports.unwrap_or_default();
+                line(
+                    "descriptors",
+                    format!("up to {peak} of {limit} open{ports}"),
+                );
             }
             for judged in &self.thresholds {
                 line("threshold", spoken(judged));

@@ -108,7 +108,8 @@ impl Ground {
         self.controls.progress.plan(schedule.events());
         let before = usage::of_self();
         let from_ns = self.clock.monotonic_ns();
-        let round = load.trial(schedule, warm_up_ns).await?;
+        let (round, descriptors) = usage::watched(load.trial(schedule, warm_up_ns)).await;
+        let round = round?;
         let took_ns = self.clock.monotonic_ns().saturating_sub(from_ns);
         let cpu_s = before
             .zip(usage::of_self())
@@ -118,6 +119,7 @@ impl Ground {
             duration_s: Duration::from_nanos(took_ns).as_secs_f64(),
             processors: processors(),
             busiest_permille: round.busiest_permille,
+            descriptors,
             ..Own::default()
         };
         Ok((round, own))

@@ -133,6 +133,7 @@ impl Ground {
             duration_s: usage.seconds(),
             processors: processors(),
             busiest_permille: outcome.busiest_permille,
+            descriptors: usage.descriptors,
             out_of_descriptors: outcome.shortages.descriptors,
             out_of_ports: outcome.shortages.ports,
         };
@@ -172,6 +173,7 @@ impl Ground {
                 .collect(),
             thresholds: judged,
             doubts: doubts.iter().map(ToString::to_string).collect(),
+            descriptors: usage.descriptors,
             seconds: std::mem::take(&mut outcome.seconds),
             binding,
         };
