@@ -18,6 +18,7 @@ use super::lane::LaneMode;
 use super::visit::Visit;
 use super::{Place, Progress, RoundOrder, Verification};
 use crate::clock::Clock;
+use crate::http::Failure;
 use crate::keys::KeyPool;
 use crate::lab::silent_device;
 use crate::load::{AttemptKind, LoadOptions, LoadPlan, manages};
@@ -41,6 +42,9 @@ struct World {
     visits: BTreeMap<u32, (Visit, crate::http::Answer)>,
     /// What each device did: time, service, bytes.
     deeds: BTreeMap<u32, String>,
+    /// Of so many requests of the load one finds no answer; 0 for none.
+    lose_every: u64,
+    answered: u64,
 }
 
 /// What can be seen of a run.
@@ -105,6 +109,8 @@ impl World {
             answers: BinaryHeap::new(),
             visits: BTreeMap::new(),
             deeds: BTreeMap::new(),
+            lose_every: 0,
+            answered: 0,
         }
     }
 
@@ -228,7 +234,7 @@ impl World {
             if answer == Some(next_ns) {
                 let Reverse((_, device)) = self.answers.pop().unwrap();
                 let (mut visit, answer) = self.visits.remove(&device).unwrap();
-                self.engine(device).0.answered(&mut visit, &answer);
+                self.take(device, &mut visit, &answer);
                 self.go_on(device, visit);
             } else {
                 let now_ns = self.now_ns;
@@ -239,6 +245,17 @@ impl World {
             }
         }
         self.now_ns = self.now_ns.max(until_ns);
+    }
+
+    /// An answer arrives, or does not.
+    fn take(&mut self, device: u32, visit: &mut Visit, answer: &crate::http::Answer) {
+        self.answered += 1;
+        if self.lose_every > 0 && self.answered.is_multiple_of(self.lose_every) {
+            let (lost, now_ns) = (Failure::Unknown("no answer".to_owned()), self.now_ns);
+            self.engine(device).0.failed(visit, lost, now_ns);
+        } else {
+            self.engine(device).0.answered(visit, answer);
+        }
     }
 
     /// A rotation of a device, asked for and pushed.
@@ -321,8 +338,19 @@ impl World {
 
 /// A whole load in virtual time; also how often the short way was taken.
 async fn run(seed: u64, clock: &Clock, shards: usize, way: (LaneMode, Style)) -> (Seen, u64) {
+    run_losing(0, (seed, clock), shards, way).await
+}
+
+/// The same with a target of which one answer in so many is lost.
+async fn run_losing(
+    lose_every: u64,
+    (seed, clock): (u64, &Clock),
+    shards: usize,
+    way: (LaneMode, Style),
+) -> (Seen, u64) {
     let plan = plan(seed);
     let mut world = World::new((Arc::clone(&plan), clock), shards, way).await;
+    world.lose_every = lose_every;
     for device in 0..DEVICES {
         world.enroll(device);
     }
@@ -390,4 +418,21 @@ async fn the_short_way_sends_keeps_and_counts_what_the_whole_way_does() {
         assert_eq!(short.counts, whole.counts, "seed {seed} {style:?}");
         assert_eq!(short, whole, "seed {seed} {style:?}");
     }
+}
+
+#[tokio::test]
+async fn a_lost_answer_costs_a_check_in_and_never_the_device() {
+    let clock = Clock::start();
+    let seed = 9;
+    let way = |lane| (lane, Style::Plain);
+    let (short, hits) = run_losing(40, (seed, &clock), 2, way(LaneMode::On)).await;
+    let (whole, _) = run_losing(40, (seed, &clock), 2, way(LaneMode::Off)).await;
+    assert!(hits > 0, "seed {seed}");
+    // That the books balance is asserted where they are read.
+    for seen in [&short, &whole] {
+        assert!(!seen.counts.contains("failed: 0"), "{}", seen.counts);
+        let gone = |record: &&String| record.contains("Away");
+        assert_eq!(seen.records.values().find(gone), None, "seed {seed}");
+    }
+    assert_eq!(short, whole, "seed {seed}");
 }

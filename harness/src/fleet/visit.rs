@@ -357,9 +357,14 @@ impl Engine {
         let Some(sent) = visit.sent.take() else {
             return;
         };
-        if let Stage::Brief(rested) = std::mem::replace(&mut visit.stage, Stage::Changing) {
-            self.go_whole(visit, &rested);
-            self.catch_up(visit, &sent);
+        match std::mem::replace(&mut visit.stage, Stage::Changing) {
+            Stage::Brief(rested) => {
+                self.go_whole(visit, &rested);
+                self.catch_up(visit, &sent);
+            }
+            stage @ (Stage::Asleep(_) | Stage::Waiting(_) | Stage::Awake(_) | Stage::Changing) => {
+                visit.stage = stage;
+            }
         }
         visit.unanswered = true;
         visit.sent_ns.get_or_insert(visit.asked_ns);
