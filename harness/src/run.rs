@@ -40,6 +40,9 @@ use crate::target::Target;
 use crate::transcript::Transcript;
 use crate::usage::{self, Descriptors, Usage};
 
+/// What cut a run short that somebody ended.
+pub(crate) const ENDED: &str = "the run was ended from the outside";
+
 /// What a run is to do.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -388,11 +391,15 @@ impl Happened {
         self.cut.get_or_insert(text);
     }
 
-    fn judge_completeness(&mut self, controls: &Controls) {
+    /// Somebody may have ended the run.
+    fn note_end(&mut self, controls: &Controls) {
         if *controls.cancel.borrow() {
-            self.cut
-                .get_or_insert_with(|| "the run was ended from the outside".to_owned());
+            self.cut.get_or_insert_with(|| ENDED.to_owned());
         }
+    }
+
+    fn judge_completeness(&mut self, controls: &Controls) {
+        self.note_end(controls);
         if self.load.as_ref().is_some_and(|load| load.target_down) {
             let text = "the target stopped answering during the run".to_owned();
             self.causes

@@ -412,6 +412,40 @@ fn an_interrupted_load_exits_130_with_a_readable_report() {
 }
 
 #[test]
+fn a_log_whose_reading_is_interrupted_shows_no_losses() {
+    let _fleet = one_fleet_at_a_time();
+    let folder = Folder::new("load-reading");
+    // No event is visible when the load ends, and for half a minute nobody gives up on them.
+    let core = Core::start(&["--fault", "M-AUD-late-beyond-bound"]);
+    let target = folder.join("target.json");
+    std::fs::write(&target, &core.line).unwrap();
+    let out = folder.join("out");
+    let arguments = [
+        &["--devices", "60", "--duration", "2s", "--rate", "20"][..],
+        &["--operation", "rotate=5/s", "--target-json", &target],
+        &WIDE,
+    ]
+    .concat();
+    let mut run = Running::start(&load(&arguments, &out));
+    run.wait_for("reading the audit log");
+    let pid = run.pid();
+    let kill = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(run.end(), Some(130));
+    let report = folder.report("out");
+    incomplete(&report);
+    assert!(report["audit"]["expected_low"].as_u64().unwrap() >= 10);
+    let shown = output(&["show", &out, "--incomplete"]);
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(
+        text.contains("events expected, the log was not read"),
+        "{text}"
+    );
+    assert!(!text.contains(" seen: "), "{text}");
+    drop(core);
+}
+
+#[test]
 fn a_core_killed_under_load_exits_2_with_a_readable_report() {
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("load-killed");

@@ -14,12 +14,12 @@ use crate::error::Error;
 use crate::exit::{Cause, ExitCode};
 use crate::expectations::Extent;
 use crate::leak;
-use crate::ledger::OpKind;
 use crate::profile::Bench;
 use crate::properties;
 use crate::report::evidence::EvidenceFile;
 use crate::report::redact::Redactor;
-use crate::report::{self, Audit, Fleet, Footer, Report, RequirementRow, ViolationRow};
+use crate::report::{self, Fleet, Footer, Report, RequirementRow, ViolationRow};
+use crate::run::audit::Logs;
 use crate::run::{self, Ground, Outcome};
 use crate::scenario;
 use crate::verdict::{Tally, Verdict};
@@ -48,13 +48,16 @@ pub(super) async fn conclude(
         Err(error) => causes.push(Cause::from(error)),
     }
     let mut cut = cut(&played);
+    let mut logs = Ok(Logs::Cut);
     if let Some(reason) = &cut {
         causes.push(Cause::new(ExitCode::Undetermined, reason.clone()));
     } else {
         causes.extend(scenario_causes(&played));
-        cut = collect(ground, &mut played, (&mut cases, &mut causes)).await;
+        logs = collect(ground, &mut played, (&mut cases, &mut causes)).await;
+        cut = logs.as_ref().err().cloned();
     }
     let mut report = frame(ground, cut);
+    report.audit = logs.unwrap_or(Logs::Cut).books(&ground.ledger);
     let outcomes = played.scenarios.iter().map(|played| &played.outcome);
     let broken = run::broken(outcomes);
     let redactor = ground.redactor();
@@ -93,25 +96,29 @@ pub(super) async fn conclude(
     }
 }
 
-/// The cases of the scenarios and of the logs; what cut the run short, if the logs cannot be read.
+/// The cases of the scenarios and of the logs, which it reads.
+///
+/// # Errors
+/// What cut the run short, so that the logs were not read to their end.
 async fn collect(
     ground: &Ground,
     played: &mut Played,
     (cases, causes): (&mut Vec<Case>, &mut Vec<Cause>),
-) -> Option<String> {
+) -> Result<Logs, String> {
     cases.extend(take_cases(played));
     cases.extend(scenario::answer_cases(&ground.transcript));
     match run::audit::read(ground, ground.clock.at(0).ticks()).await {
-        Ok(log) => {
+        Ok(Logs::Whole(log)) => {
             cases.extend(scenario::audit_cases(cases, &ground.ledger, &log));
             causes.extend(search(ground, cases).await);
-            None
+            Ok(Logs::Whole(log))
         }
+        Ok(Logs::Cut) => Err(run::ENDED.to_owned()),
         Err(error) => {
             let cause = late(&error);
             let cut = cause.text.clone();
             causes.push(cause);
-            Some(cut)
+            Err(cut)
         }
     }
 }
@@ -167,9 +174,7 @@ fn device_row(row: DevRow) -> DeviceRow {
 
 /// What ended the run early.
 fn cut(played: &Played) -> Option<String> {
-    let cancelled = played
-        .cancelled
-        .then(|| "the run was ended from the outside".to_owned());
+    let cancelled = played.cancelled.then(|| run::ENDED.to_owned());
     played.down.clone().or(cancelled)
 }
 
@@ -234,11 +239,6 @@ fn frame(ground: &Ground, cut: Option<String>) -> Report {
         cohort_devices: ground.lab.devices(),
         ..Fleet::default()
     };
-    report.audit = Audit::new(
-        &ground.ledger.balance(),
-        &ground.ledger.balance_of(OpKind::Rotation),
-        &ground.ledger.balance_of(OpKind::Recover),
-    );
     report.run = report::Run {
         wall_s: ground.elapsed_s(),
         ..ground.described()

@@ -138,7 +138,7 @@ mod tests {
             ("/load/service_time_us", "p50 p90 p99 p999 max"),
             (
                 "/audit",
-                "expected_low expected_high seen lost duplicated phantom",
+                "expected_low expected_high log seen lost duplicated phantom",
             ),
             ("/footer", "complete"),
         ] {

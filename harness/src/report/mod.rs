@@ -5,6 +5,7 @@
 //! | [`text`] | the table for people |
 //! | [`json`] | `report.json` |
 //! | [`junit`] | `junit.xml` |
+//! | `audit` | the audit books in it |
 //! | [`measurement`], [`capacity`] | what `load` and `capacity` add |
 //! | [`results`] | `results.jsonl`, written while a run goes on |
 //! | [`evidence`] | one folder a violation, secrets removed |
@@ -19,11 +20,11 @@ use crate::catalogue::Requirement;
 use crate::conform::Summary;
 use crate::exit::{self, Cause, ExitCode, RunVerdict};
 use crate::expectations::{ExpectationsNote, ExpectedRow};
-use crate::ledger::{Books, Tier};
 use crate::profile::ProfileNote;
 use crate::properties::PropertyReport;
 use crate::verdict::{Level, Standing, Tally, Verdict};
 
+mod audit;
 pub mod capacity;
 mod counts;
 pub mod evidence;
@@ -36,6 +37,7 @@ pub mod results;
 mod seal;
 pub mod text;
 
+pub use audit::{Audit, AuditLog};
 use redact::Redactor;
 
 /// The schema that [`json`] writes and reads.
@@ -242,35 +244,6 @@ pub struct Quantiles {
     pub max: u64,
 }
 
-/// Operations against audit events; the words are those of [`Books`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Audit {
-    /// Fewest events that are right.
-    pub expected_low: u64,
-    /// Most events that are right.
-    pub expected_high: u64,
-    /// Events of ours in the log.
-    pub seen: u64,
-    /// Events that are missing.
-    pub lost: u64,
-    /// Events that are too many for their operation.
-    pub duplicated: u64,
-    /// Events without an operation.
-    pub phantom: u64,
-    /// Events with an id of ours and the wrong actor, device or kind; part of `phantom`.
-    pub misattributed: u64,
-    /// Events of devices that are not ours; not part of `seen`.
-    pub foreign: u64,
-    /// Operations whose outcome is not known.
-    pub unknown_outcomes: u64,
-    /// Manual rotations attempted.
-    pub rotation_attempts: u64,
-    /// Passwords read.
-    pub password_reads: u64,
-    /// How exactly events were matched: 1 by operation, 3 by sums per device.
-    pub tier: u8,
-}
-
 /// Whether the report is whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Footer {
@@ -473,37 +446,6 @@ impl RequirementRow {
                 | Verdict::NotTested,
                 Level::Must | Level::Should | Level::Recorded,
             ) => None,
-        }
-    }
-}
-
-impl Audit {
-    /// The books of every kind together, and how many operations there were of each.
-    #[must_use]
-    pub const fn new(all: &Books, rotations: &Books, reads: &Books) -> Self {
-        Self {
-            expected_low: all.expected_low,
-            expected_high: all.expected_high,
-            seen: all.seen,
-            lost: all.lost,
-            duplicated: all.duplicated,
-            phantom: all.phantom,
-            misattributed: all.misattributed,
-            foreign: all.foreign,
-            unknown_outcomes: all.unknown_outcomes,
-            rotation_attempts: rotations.operations,
-            password_reads: reads.operations,
-            tier: all.tier.number(),
-        }
-    }
-
-    /// How events were matched with operations, in words.
-    #[must_use]
-    pub const fn matching(&self) -> &'static str {
-        if self.tier == Tier::ByDevice.number() {
-            "matched by sums per device: a loss and a duplicate on one device cancel out"
-        } else {
-            "matched one by one, by request id"
         }
     }
 }

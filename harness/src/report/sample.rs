@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use protocol::JoinType;
 
 use super::{
-    Audit, Fleet, Footer, Load, Quantiles, Report, RequirementRow, Run, SetUp, ViolationRow,
+    Audit, AuditLog, Fleet, Footer, Load, Quantiles, Report, RequirementRow, Run, SetUp,
+    ViolationRow,
 };
 use crate::exit::{Cause, ExitCode};
 use crate::verdict::{Level, Verdict};
@@ -150,15 +151,17 @@ const fn audit() -> Audit {
     Audit {
         expected_low: 160,
         expected_high: 163,
-        seen: 161,
-        lost: 0,
-        duplicated: 0,
-        phantom: 0,
-        misattributed: 0,
-        foreign: 0,
         unknown_outcomes: 0,
         rotation_attempts: 150,
         password_reads: 13,
-        tier: 1,
+        log: AuditLog::Read {
+            seen: 161,
+            lost: 0,
+            duplicated: 0,
+            phantom: 0,
+            misattributed: 0,
+            foreign: 0,
+            tier: 1,
+        },
     }
 }

@@ -273,28 +273,9 @@ impl Page {
     }
 
     fn audit(&mut self, audit: &Audit) {
-        self.labelled(
-            "audit books",
-            &format!(
-                "{} to {} events expected, {} seen: {} lost, {} duplicated, {} phantom",
-                audit.expected_low,
-                audit.expected_high,
-                audit.seen,
-                audit.lost,
-                audit.duplicated,
-                audit.phantom
-            ),
-        );
-        self.labelled(
-            "",
-            &format!(
-                "{} rotation attempts, {} password reads; {} unknown outcomes; {}",
-                audit.rotation_attempts,
-                audit.password_reads,
-                audit.unknown_outcomes,
-                audit.matching()
-            ),
-        );
+        let [events, operations] = audit.lines();
+        self.labelled("audit books", &events);
+        self.labelled("", &operations);
         self.line("");
     }
 

@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::Ground;
 use crate::admin::{Actor, audit::EventFilter};
 use crate::error::Error;
-use crate::ledger::{AuditSeen, Drain, Fence, Next, OpId, OpKind, Reading};
+use crate::ledger::{AuditSeen, Drain, Fence, Ledger, Next, OpId, OpKind, Reading};
 use crate::limits::POLL_INTERVAL;
+use crate::report::Audit;
 use crate::transcript::ExchangeId;
 
 /// The actor that reads the logs.
@@ -23,11 +24,30 @@ const SENTINELS: u32 = 2;
 /// Events older than the run by this much are not asked for; leaves room for clocks that differ.
 const BACKDATE_MS: i64 = 3_600_000;
 
-/// Reads both logs until they are complete or their time is up; the last page of each.
+/// How far the logs were read.
+#[derive(Debug)]
+pub(crate) enum Logs {
+    /// To their end; the last page of each.
+    Whole(Vec<ExchangeId>),
+    /// Not to it. What the ledger holds then says nothing of what the target logged.
+    Cut,
+}
+
+impl Logs {
+    /// The books as they are reported.
+    pub(crate) fn books(&self, ledger: &Ledger) -> Audit {
+        match self {
+            Self::Whole(_) => Audit::read(ledger),
+            Self::Cut => Audit::not_read(ledger),
+        }
+    }
+}
+
+/// Reads both logs until they are complete, their time is up, or the run is ended.
 ///
 /// # Errors
 /// The target refused a log or did not answer.
-pub(crate) async fn read(ground: &Ground, started_at: UtcTicks) -> Result<Vec<ExchangeId>, Error> {
+pub(crate) async fn read(ground: &Ground, started_at: UtcTicks) -> Result<Logs, Error> {
     let sentinels = sentinels(ground).await?;
     let auditor = ground.admin.actor(AUDITOR, SCOPE);
     let from = Some(started_at.millis().plus_millis(-BACKDATE_MS).ticks());
@@ -46,8 +66,8 @@ pub(crate) async fn read(ground: &Ground, started_at: UtcTicks) -> Result<Vec<Ex
             events,
             fence,
         }) {
-            Next::Complete | Next::TimeUp => return Ok(log),
-            Next::ReadAgain if *ground.controls.cancel.borrow() => return Ok(log),
+            Next::Complete | Next::TimeUp => return Ok(Logs::Whole(log)),
+            Next::ReadAgain if *ground.controls.cancel.borrow() => return Ok(Logs::Cut),
             Next::ReadAgain => tokio::time::sleep(POLL_INTERVAL).await,
         }
     }

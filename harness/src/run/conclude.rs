@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Ground, Happened, LoadUsage, Outcome, SetUpUsage, Weight, audit};
+use super::audit::{self, Logs};
+use super::{Ground, Happened, LoadUsage, Outcome, SetUpUsage, Weight};
 use crate::case::Case;
 use crate::catalogue::Catalogue;
 use crate::checks;
@@ -11,14 +12,13 @@ use crate::error::Error;
 use crate::exit::{self, Cause, ExitCode};
 use crate::expectations::{self, Extent};
 use crate::fleet::mix::PPM_ONE;
-use crate::ledger::OpKind;
 use crate::load::LoadOutcome;
 use crate::metrics::{Operation, Timings};
 use crate::profile::{Bench, Terms};
 use crate::properties;
 use crate::report::evidence::EvidenceFile;
 use crate::report::redact::Redactor;
-use crate::report::{self, Audit, Fleet, Footer, Report, RequirementRow};
+use crate::report::{self, Fleet, Footer, Report, RequirementRow};
 use crate::scenario::{self, ScenarioOutcome};
 
 /// A run that ended before there was a target to judge.
@@ -44,14 +44,12 @@ pub(super) async fn conclude(
         // What a target that died left unanswered says nothing of it.
         cases.clear();
     }
-    // Books that were not read to their end show losses that are none.
-    if happened.cut.is_none() {
-        match audit::read(ground, ground.clock.at(0).ticks()).await {
-            Ok(log) => cases.extend(scenario::audit_cases(&cases, &ground.ledger, &log)),
-            Err(error) => happened.cut(&error),
-        }
+    let logs = read_logs(ground, &mut happened).await;
+    if let Logs::Whole(log) = &logs {
+        cases.extend(scenario::audit_cases(&cases, &ground.ledger, log));
     }
     let mut report = frame(ground, &happened);
+    report.audit = logs.books(&ground.ledger);
     ground.record_phase("logs");
     let redactor = ground.redactor();
     let broken = broken(&happened.scenarios);
@@ -98,6 +96,24 @@ pub(super) async fn conclude(
         evidence,
         causes,
         guard: Some(redactor),
+    }
+}
+
+/// The logs of a run that nothing has cut short: what was not read to its end shows losses that are
+/// none.
+async fn read_logs(ground: &Ground, happened: &mut Happened) -> Logs {
+    if happened.cut.is_some() {
+        return Logs::Cut;
+    }
+    match audit::read(ground, ground.clock.at(0).ticks()).await {
+        Ok(logs) => {
+            happened.note_end(&ground.controls);
+            logs
+        }
+        Err(error) => {
+            happened.cut(&error);
+            Logs::Cut
+        }
     }
 }
 
@@ -203,11 +219,6 @@ fn frame(ground: &Ground, happened: &Happened) -> Report {
     let in_warm_up = plan.rate().events_before(plan.warm_up_ns());
     let planned = plan.rate().events() - in_warm_up;
     report.load.planned = report.load.planned.max(planned);
-    report.audit = Audit::new(
-        &ground.ledger.balance(),
-        &ground.ledger.balance_of(OpKind::Rotation),
-        &ground.ledger.balance_of(OpKind::Recover),
-    );
     report.run = run(ground, happened.load.as_ref());
     report
 }
