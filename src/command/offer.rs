@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use harness::error::Error;
 use harness::load::LoadOptions;
 use harness::profile::Terms;
+use harness::prove::Counter;
 use harness::report::folder::ReportFolder;
 use harness::run::{Controls, Exam, Origin, Outcome, RunOptions};
 use reference::FaultChoice;
@@ -75,6 +76,17 @@ pub(super) fn offer(load: (LoadOptions, Exam), target: Target) -> ExitCode {
     publish(outcome, folder.as_ref())
 }
 
+/// What a deliberate defect did: one that never acted says nothing of the suite.
+fn tell(fault: &Counter) {
+    let Counter {
+        id,
+        trigger,
+        reached,
+        fired,
+    } = fault;
+    progress::line(&format!("{id}@{trigger} acted {fired} of {reached} times"));
+}
+
 async fn carry(
     (load, exam): (LoadOptions, Exam),
     (target, terms): (Target, Terms),
@@ -124,8 +136,10 @@ async fn carry(
     };
     let outcome = harness::run::run(described, options, controls).await;
     shown.abort();
+    // Ended by ourselves: nothing of it is of interest but that it no longer writes.
+    drop(shown.await);
     if let Some(core) = core {
-        let _counters = core.stop().await;
+        core.stop().await.iter().flatten().for_each(tell);
     }
     Ok(outcome)
 }

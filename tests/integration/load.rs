@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::cli::{Running, incomplete};
-use crate::util::{Core, Folder, MUSTER, one_fleet_at_a_time, output};
+use crate::util::{Core, Folder, MUSTER, one_fleet_at_a_time, output, verdicts};
 
 /// A limit that allows a start delay of 3 s, so that a busy machine makes no figure invalid.
 const WIDE: [&str; 2] = ["--threshold", "check_in.latency.max<60s"];
@@ -473,6 +473,91 @@ fn a_core_killed_under_load_exits_2_with_a_readable_report() {
     core.child.wait().unwrap();
     assert_eq!(run.end(), Some(2));
     incomplete(&folder.report("out"));
+}
+
+#[test]
+fn one_event_lost_under_load_fails_and_its_operation_is_named() {
+    let _fleet = one_fleet_at_a_time();
+    let folder = Folder::new("lost");
+    let out = folder.join("out");
+    // One of a few hundred: what a debug build carries in seconds. The scenarios before the load
+    // rotate, too, but not as often.
+    let arguments = [
+        &["--devices", "150", "--rate", "20", "--duration", "8s"][..],
+        &["--operation", "rotate=30/s"],
+        &["--fault", "M-AUD-lost-1-in-100@nth=200"],
+        &WIDE,
+    ]
+    .concat();
+    let run = output(&load(&arguments, &out));
+    let text = String::from_utf8_lossy(&run.stdout).into_owned();
+    let told = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert_eq!(run.status.code(), Some(1), "{text}");
+    assert!(told.contains("@nth=200 acted 1 of "), "{told}");
+    let report = folder.report("out");
+    assert_eq!(report["audit"]["lost"], 1, "{text}");
+    assert!(report["audit"]["rotation_attempts"].as_u64().unwrap() >= 240);
+    let rows = report["requirements"].as_array().unwrap();
+    let books = rows
+        .iter()
+        .find(|row| row["id"] == "REQ-AUDIT-004")
+        .unwrap();
+    assert_eq!(books["verdict"], "fail");
+    let violation = &books["violations"][0];
+    assert_eq!(violation["fingerprint"], "lost-event");
+    let seen = violation["seen"].as_str().unwrap();
+    assert!(seen.contains(": 1 lost, 0 duplicated, 0 phantom"), "{seen}");
+    // The operation that is named was sent, and accepted or refused by rule.
+    let (_, named) = seen.split_once("with client-request-id ").unwrap();
+    let id = &named[..36];
+    let proof = books["evidence"][0].as_str().unwrap();
+    let exchanges = Path::new(&out).join(proof).with_file_name("exchanges.json");
+    let exchanges: Value = serde_json::from_slice(&std::fs::read(exchanges).unwrap()).unwrap();
+    assert!(
+        exchanges.to_string().contains(id),
+        "{id} is in no exchange of the evidence"
+    );
+}
+
+#[test]
+fn a_slow_core_is_measured_and_not_failed() {
+    let _fleet = one_fleet_at_a_time();
+    let folder = Folder::new("slow");
+    // One request at a time, 10 ms each.
+    let core = Core::start(&["--seed", "8", "--limit-rate", "100"]);
+    let target = folder.join("target.json");
+    std::fs::write(&target, &core.line).unwrap();
+    let out = folder.join("out");
+    for (limit, code, verdict) in [
+        ("message.service_time.max<60s", 0, "pass"),
+        ("message.service_time.max<9ms", 6, "fail"),
+    ] {
+        let arguments = [
+            &["--devices", "40", "--rate", "10", "--duration", "3s"][..],
+            &["--operation", "rotate=1/s", "--target-json", &target],
+            &["--threshold", limit],
+            &WIDE,
+        ]
+        .concat();
+        let run = output(&load(&arguments, &out));
+        let text = String::from_utf8_lossy(&run.stdout).into_owned();
+        assert_eq!(run.status.code(), Some(code), "{text}");
+        let report = folder.report("out");
+        assert_eq!(report["verdict"], verdict, "{text}");
+        let verdicts = verdicts(&report);
+        assert!(
+            verdicts.iter().all(|(_, one)| one == "pass"),
+            "{verdicts:?}"
+        );
+        let check_ins = &report["measurement"]["operations"]["check_in"];
+        assert_eq!(
+            (&check_ins["count"], &check_ins["failed"]),
+            (&30.into(), &0.into())
+        );
+        let p50 = check_ins["latency_us"]["p50"].as_u64().unwrap();
+        assert!(p50 >= 9_990, "{p50} us, of which the core takes 10 ms");
+    }
+    drop(core);
 }
 
 #[test]
