@@ -3,8 +3,8 @@
 //! They stay as long as the fleet does, while all that is allocated around them comes and goes.
 //! Allocations of their own would leave holes that no one can use.
 
-/// Bytes of one chunk.
-const CHUNK: usize = 256 * 1024;
+/// Bytes of one chunk: more than the longest certificate and secret together.
+const CHUNK: u32 = 256 * 1024;
 
 /// What stands on it stays there: a device keeps its place while it is awake.
 #[derive(Default)]
@@ -12,13 +12,21 @@ pub(super) struct Shelf {
     chunks: Vec<Vec<u8>>,
 }
 
-/// Where the certificate of a device stands, and after it the text of its digest secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the certificate of a device stands, and after it the text of its digest secret. Its `Debug`
+/// form tells the lengths alone: where something stands is no part of what a device is.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
-    chunk: u32,
+    /// Counted through all chunks, each taken as full.
     from: u32,
     certificate_len: u16,
     secret_len: u16,
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lengths = (self.certificate_len, self.secret_len);
+        f.debug_tuple("Place").field(&lengths).finish()
+    }
 }
 
 /// The place of a woken device, by which its certificate need not be put down twice. It is no part
@@ -34,7 +42,7 @@ impl std::fmt::Debug for Remembered {
 
 impl Shelf {
     /// Puts a certificate and a secret down, unless they stand where they are remembered to; `None`
-    /// for what is larger than either ever is.
+    /// for what is larger than either ever is, and once four gigabytes stand on it.
     pub(super) fn keep(
         &mut self,
         remembered: Remembered,
@@ -52,15 +60,15 @@ impl Shelf {
         let needed = certificate.len() + secret.len();
         let room = |chunk: &Vec<u8>| chunk.capacity() - chunk.len();
         if self.chunks.last().is_none_or(|chunk| room(chunk) < needed) {
-            self.chunks.push(Vec::with_capacity(CHUNK.max(needed)));
+            self.chunks.push(Vec::with_capacity(size(CHUNK)));
         }
-        let number = u32::try_from(self.chunks.len() - 1).ok()?;
+        let full = u32::try_from(self.chunks.len() - 1).ok()?;
         let chunk = self.chunks.last_mut()?;
-        let from = u32::try_from(chunk.len()).ok()?;
+        let within = u32::try_from(chunk.len()).ok()?;
+        let from = full.checked_mul(CHUNK)?.checked_add(within)?;
         chunk.extend_from_slice(certificate);
         chunk.extend_from_slice(secret.as_bytes());
         Some(Place {
-            chunk: number,
             from,
             certificate_len,
             secret_len,
@@ -79,13 +87,16 @@ impl Shelf {
     }
 
     fn bytes(&self, place: Place, skipped: u16, len: u16) -> &[u8] {
-        let number = |it: u32| usize::try_from(it).unwrap_or(usize::MAX);
-        let from = number(place.from).saturating_add(usize::from(skipped));
-        let chunk = self.chunks.get(number(place.chunk));
+        let chunk = self.chunks.get(size(place.from / CHUNK));
+        let from = size(place.from % CHUNK) + usize::from(skipped);
         chunk
-            .and_then(|chunk| chunk.get(from..from.saturating_add(usize::from(len))))
+            .and_then(|chunk| chunk.get(from..from + usize::from(len)))
             .unwrap_or_default()
     }
+}
+
+fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 impl std::fmt::Debug for Shelf {
