@@ -51,6 +51,17 @@ pub fn spoken_ns(ns: u64) -> String {
     )
 }
 
+/// A measured time as people read it, from its microseconds: three digits or more of the unit that
+/// fits, rounded down.
+#[must_use]
+pub fn rounded_us(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us} us"),
+        1_000..1_000_000 => format!("{}.{:02} ms", us / 1_000, us % 1_000 / 10),
+        _ => format!("{}.{:02} s", us / 1_000_000, us % 1_000_000 / 10_000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +100,19 @@ mod tests {
         for text in ["0ns", "1ns", "250us", "1500ms", "10s", "90m", "8h"] {
             let ns = time_ns(text).unwrap();
             assert_eq!(time_ns(&spoken_ns(ns)), Some(ns), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_measured_time_is_rounded_down_to_its_unit() {
+        for (us, text) in [
+            (0, "0 us"),
+            (999, "999 us"),
+            (1_009, "1.00 ms"),
+            (999_999, "999.99 ms"),
+            (2_775_039, "2.77 s"),
+        ] {
+            assert_eq!(rounded_us(us), text);
         }
     }
 }

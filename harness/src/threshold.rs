@@ -15,7 +15,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Measured, Metric, Operation, Quantile};
-use crate::quantity::{scaled, spoken_ns, time_ns};
+use crate::quantity::{rounded_us, scaled, spoken_ns, time_ns};
 
 /// A limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,12 +139,7 @@ impl Threshold {
                 let value = timings.map_or(0, |timings| timings.at(metric, quantile));
                 let samples = timings.map_or(0, crate::metrics::Timings::count);
                 let enough = needed.unwrap_or_else(|| samples_needed(quantile));
-                (
-                    value,
-                    spoken_ns(value.saturating_mul(1_000)),
-                    samples,
-                    enough,
-                )
+                (value, rounded_us(value), samples, enough)
             }
             Subject::ErrorRatio(operation) => {
                 let (bad, all) = errors(measured, operation);

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::load::LoadOutcome;
 use crate::metrics::{Measured, Metric, Operation, Quantile};
-use crate::quantity::spoken_ns;
+use crate::quantity::rounded_us;
 use crate::threshold::{Held, Judged, Threshold};
 use crate::usage::Descriptors;
 
@@ -166,8 +166,8 @@ impl fmt::Display for Doubt {
             Self::StartDelay { p99_us, limit_us } => write!(
                 f,
                 "99 % of the check-ins started up to {} late, more than {}: the generator was the bottleneck",
-                spoken_ns(p99_us * 1_000),
-                spoken_ns(limit_us * 1_000)
+                rounded_us(*p99_us),
+                rounded_us(*limit_us)
             ),
             Self::Processor { used, allowed } => write!(
                 f,

@@ -10,6 +10,7 @@ use crate::conform::Summary;
 use crate::exit::{ExitCode, RunVerdict};
 use crate::expectations::ExpectedOutcome;
 use crate::properties;
+use crate::quantity::rounded_us;
 use crate::verdict::Verdict;
 
 /// How the text is laid out.
@@ -412,21 +413,9 @@ fn quantiles(times: Quantiles) -> String {
     ] {
         let separator = if text.is_empty() { "" } else { ", " };
         // Writing to a string cannot fail.
-        write!(text, "{separator}{name} {}", duration(value)).unwrap_or_default();
+        write!(text, "{separator}{name} {}", rounded_us(value)).unwrap_or_default();
     }
     text
-}
-
-fn duration(micros: u64) -> String {
-    match micros {
-        0..1_000 => format!("{micros} us"),
-        1_000..1_000_000 => format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10),
-        _ => format!(
-            "{}.{:02} s",
-            micros / 1_000_000,
-            micros % 1_000_000 / 10_000
-        ),
-    }
 }
 
 fn mebibytes(bytes: u64) -> String {
