@@ -47,8 +47,11 @@ use crate::transcript::Transcript;
 use managed::Managed;
 use rotations::{Attempt, Rotations};
 
-/// From the order to measure to the first planned check-in: every shard has its timers by then.
+/// From the order to measure to the first planned check-in: every shard has its timers by then, and
+/// the rotations know their devices.
 const LEAD_NS: u64 = 50_000_000;
+/// What each device adds to that: setting its timer, and its place in a shuffled list.
+const LEAD_OF_DEVICE_NS: u64 = 1_000;
 const MINUTE_NS: u64 = 60_000_000_000;
 /// Scope of the load's exchanges.
 const SCOPE: &str = "load";
@@ -234,7 +237,9 @@ impl Load {
     }
 
     fn next_round(&self, warm_up_ns: u64) -> Round {
-        let start_ns = self.parts.clock.monotonic_ns() + LEAD_NS;
+        let devices = u64::from(self.parts.plan.options().devices);
+        let lead_ns = LEAD_NS + devices * LEAD_OF_DEVICE_NS;
+        let start_ns = self.parts.clock.monotonic_ns() + lead_ns;
         Round {
             start_ns,
             measured_ns: start_ns.saturating_add(warm_up_ns),
