@@ -85,6 +85,8 @@ pub struct Controls {
     pub log: TargetLog,
     /// The arguments that name this target and what is known of it again, each behind a space.
     pub arguments: String,
+    /// The command that repeats a whole run; of a part of it the arguments tell what is needed.
+    pub command: String,
 }
 
 impl From<watch::Receiver<bool>> for Controls {
@@ -96,6 +98,7 @@ impl From<watch::Receiver<bool>> for Controls {
             results: Results::nowhere(),
             log: TargetLog::default(),
             arguments: String::new(),
+            command: String::new(),
         }
     }
 }

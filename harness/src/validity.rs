@@ -264,7 +264,7 @@ mod tests {
                 measured(21_000, 0),
                 own(1.0),
                 limits("check_in.latency.p99<400ms"),
-                Some("more than 20ms"),
+                Some("more than 20.00 ms"),
             ),
             (
                 measured(0, 0),

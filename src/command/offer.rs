@@ -12,9 +12,7 @@ use harness::report::folder::ReportFolder;
 use harness::run::{Controls, Exam, Origin, Outcome, RunOptions};
 use reference::FaultChoice;
 
-use super::run::{
-    again, controls, fault_name, nothing, publish, shown, target_of_file, under_signals,
-};
+use super::run::{controls, fault_name, nothing, publish, quoted, target_of_file, under_signals};
 use super::terms::TermsFrom;
 use super::{SET_UP, complain, progress, runtime};
 use crate::child::{CoreChild, CoreOptions};
@@ -63,11 +61,7 @@ pub(super) fn offer(load: (LoadOptions, Exam), target: Target) -> ExitCode {
     let outcome = runtime
         .block_on(under_signals(|cancel| {
             let mut controls = controls(cancel, folder.as_ref());
-            controls.arguments = again(&[
-                ("fault", fault_name(target.fault.as_ref())),
-                ("target-json", shown(target.target_json.as_deref())),
-                ("profile", shown(target.profile.as_deref())),
-            ]);
+            controls.command = as_typed(std::env::args().skip(1));
             carry(load, (target, terms), controls)
         }))
         .unwrap_or_else(|error| nothing(seed, error));
@@ -85,6 +79,35 @@ fn tell(fault: &Counter) {
         fired,
     } = fault;
     progress::line(&format!("{id}@{trigger} acted {fired} of {reached} times"));
+}
+
+/// The command again, for a shell: with a report folder for the reader to name, and without the
+/// token of the pushes.
+fn as_typed(arguments: impl Iterator<Item = String>) -> String {
+    let mut command = "muster".to_owned();
+    let mut hidden: Option<&str> = None;
+    for argument in arguments {
+        let (name, value) = argument
+            .split_once('=')
+            .map_or((&*argument, None), |(name, value)| (name, Some(value)));
+        let stand_in = match name {
+            "--report" => Some("DIR"),
+            "--push-token" => Some("TOKEN"),
+            _ => None,
+        };
+        let word = match (hidden.take(), stand_in, value) {
+            (Some(stand_in), _, _) => stand_in.to_owned(),
+            (None, Some(stand_in), Some(_)) => format!("{name}={stand_in}"),
+            (None, Some(stand_in), None) => {
+                hidden = Some(stand_in);
+                name.to_owned()
+            }
+            (None, None, _) => quoted(&argument),
+        };
+        command.push(' ');
+        command.push_str(&word);
+    }
+    command
 }
 
 async fn carry(
@@ -142,4 +165,48 @@ async fn carry(
         core.stop().await.iter().flatten().for_each(tell);
     }
     Ok(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_told_again_without_its_token_and_its_folder() {
+        for (typed, told) in [
+            (&["run"][..], "muster run"),
+            (
+                &[
+                    "load",
+                    "--schedule",
+                    "ramp:1/s..2/s,5s;constant:9/s,1m",
+                    "--seed=4",
+                ],
+                "muster load --schedule 'ramp:1/s..2/s,5s;constant:9/s,1m' --seed=4",
+            ),
+            (
+                &[
+                    "run",
+                    "--push-token",
+                    "secret",
+                    "--report",
+                    "/tmp/x",
+                    "--devices",
+                    "3",
+                ],
+                "muster run --push-token TOKEN --report DIR --devices 3",
+            ),
+            (
+                &["run", "--push-token=secret", "--report=/tmp/x"],
+                "muster run --push-token=TOKEN --report=DIR",
+            ),
+            (
+                &["load", "--fleet", "it's"],
+                r"muster load --fleet 'it'\''s'",
+            ),
+        ] {
+            let typed = typed.iter().map(|&word| word.to_owned());
+            assert_eq!(as_typed(typed), told);
+        }
+    }
 }

@@ -86,12 +86,16 @@ pub(super) fn again(arguments: &[(&str, Option<String>)]) -> String {
 
 /// A path as an argument for a shell.
 pub(super) fn shown(path: Option<&Path>) -> Option<String> {
-    let path = path?.display().to_string();
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
-    if path.bytes().all(plain) {
-        return Some(path);
+    Some(quoted(&path?.display().to_string()))
+}
+
+/// An argument for a shell.
+pub(super) fn quoted(argument: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-=@:,%+".contains(&byte);
+    if !argument.is_empty() && argument.bytes().all(plain) {
+        return argument.to_owned();
     }
-    Some(format!("'{}'", path.replace('\'', r"'\''")))
+    format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
 /// The target that a file describes.

@@ -577,6 +577,28 @@ fn a_full_folder_under_load_exits_4_and_leaves_no_report() {
 }
 
 #[test]
+fn a_harness_without_descriptors_blames_nobody_else() {
+    let _fleet = one_fleet_at_a_time();
+    let folder = Folder::new("load-descriptors");
+    let core = Core::start(&[]);
+    let target = folder.join("target.json");
+    std::fs::write(&target, &core.line).unwrap();
+    // Hardly enough; on a machine with many processors too few even for set-up.
+    let script = format!(
+        "ulimit -n 116; exec {MUSTER} load --target-json {target} --devices 200 --rate 400 \
+         --duration 1s --operation rotate=5/s"
+    );
+    let run = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let said = [run.stdout, run.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let code = run.status.code().unwrap();
+    assert!(![0, 1, 70].contains(&code), "exit code {code}: {said}");
+    assert!(!said.contains("stopped answering"), "{said}");
+    let named = ["Too many open files", "file descriptors"];
+    assert!(named.iter().any(|named| said.contains(named)), "{said}");
+}
+
+#[test]
 fn the_capacity_of_one_server_is_its_rate_or_the_machine_is_told_to_be_the_limit() {
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("capacity");

@@ -17,12 +17,20 @@ const DESCRIPTORS: [&str; 2] = ["(os error 24)", "(os error 23)"];
 const PORTS: &str = "(os error 99)";
 
 impl Shortages {
-    /// Counts a failure that was a shortage.
-    pub(crate) fn note(&mut self, failure: &Failure) {
+    /// Counts a failure that was a shortage; true for one.
+    pub(crate) fn note(&mut self, failure: &Failure) -> bool {
         let (Failure::NotSent(cause) | Failure::Unknown(cause)) = failure;
         let descriptors = DESCRIPTORS.iter().any(|end| cause.contains(end));
+        let ports = cause.contains(PORTS);
         self.descriptors += u64::from(descriptors);
-        self.ports += u64::from(cause.contains(PORTS));
+        self.ports += u64::from(ports);
+        descriptors || ports
+    }
+
+    /// True when a request was refused.
+    #[must_use]
+    pub const fn any(&self) -> bool {
+        self.descriptors > 0 || self.ports > 0
     }
 
     /// Adds those of another shard.
@@ -39,9 +47,10 @@ mod tests {
     #[test]
     fn the_systems_own_words_are_told_apart() {
         let mut shortages = Shortages::default();
-        for number in [24, 23, 99, 111] {
+        for (number, is_ours) in [(24, true), (23, true), (99, true), (111, false)] {
             let cause = std::io::Error::from_raw_os_error(number).to_string();
-            shortages.note(&Failure::NotSent(format!("connect: {cause}")));
+            let noted = shortages.note(&Failure::NotSent(format!("connect: {cause}")));
+            assert_eq!(noted, is_ours, "{cause}");
         }
         assert_eq!((shortages.descriptors, shortages.ports), (2, 1));
     }

@@ -11,7 +11,6 @@ use crate::checks;
 use crate::error::Error;
 use crate::exit::{self, Cause, ExitCode};
 use crate::expectations::{self, Extent};
-use crate::fleet::mix::PPM_ONE;
 use crate::load::LoadOutcome;
 use crate::metrics::{Operation, Timings};
 use crate::profile::{Bench, Terms};
@@ -79,8 +78,11 @@ pub(super) async fn conclude(
     let mut causes = report.requirement_causes();
     causes.extend(report.nothing_judged());
     causes.extend(stale);
-    causes.extend(happened.causes);
+    causes.extend(std::mem::take(&mut happened.causes));
     causes.extend(ground_causes(ground, happened.load.as_ref()));
+    if happened.ran_short() {
+        distrust(&mut causes);
+    }
     if let Some(mut capacity) = happened.capacity {
         // A capacity of a target that errs is none.
         if exit::gravest(&causes) == ExitCode::Pass {
@@ -96,6 +98,19 @@ pub(super) async fn conclude(
         evidence,
         causes,
         guard: Some(redactor),
+    }
+}
+
+/// What the machine of the harness had none left of shows as failures that are not the target's.
+fn distrust(causes: &mut [Cause]) {
+    let failed = causes
+        .iter_mut()
+        .filter(|cause| cause.code == ExitCode::Failed);
+    for cause in failed {
+        cause.code = ExitCode::MeasurementInvalid;
+        cause
+            .text
+            .push_str(", and says nothing: this machine ran out of descriptors or ports");
     }
 }
 
@@ -147,8 +162,7 @@ fn judge(
     let profile = &ground.options.terms.profile;
     let properties = properties::settle(&profile.properties, cases, &mut tallies);
     let bench = Bench::new(profile, &tallies, broken);
-    let command = command(ground);
-    let prover = ground.prover(catalogue, redactor, &command);
+    let prover = ground.prover(catalogue, redactor, &ground.controls.command);
     let mut files = Vec::new();
     for requirement in catalogue.requirements_of_run() {
         let tally = tallies.remove(requirement.id.as_str()).unwrap_or_default();
@@ -184,20 +198,6 @@ pub(crate) fn broken<'o>(
         .flat_map(|outcome| scenario::requirements_of(outcome.name))
         .copied()
         .collect()
-}
-
-/// What to type to see the same load again.
-fn command(ground: &Ground) -> String {
-    let load = &ground.options.load;
-    let offline = f64::from(load.offline_ppm) / f64::from(PPM_ONE);
-    let mut command = format!(
-        "muster run --seed {} --devices {} --offline {offline} --duration {}ms --report DIR",
-        load.seed,
-        load.devices,
-        load.duration.as_millis(),
-    );
-    command.push_str(&ground.controls.arguments);
-    command
 }
 
 /// Everything of the report but requirements, verdict and causes.

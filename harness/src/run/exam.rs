@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{CapacityOptions, Ground, LoadUsage};
+use super::{CapacityOptions, Ground, Happened, LoadUsage};
 use crate::error::Error;
 use crate::exit::{Cause, ExitCode};
 use crate::load::{LoadOutcome, Verification};
@@ -12,6 +12,7 @@ use crate::quantity::spoken_ns;
 use crate::report::measurement::{BooksRow, Measurement, OperationRow};
 use crate::schedule::spec::PhaseSpec;
 use crate::threshold::{Held, Subject, Threshold};
+use crate::usage::Descriptors;
 use crate::validity::{self, Doubt, Own};
 
 /// How often a load is looked at that ends early when a threshold is lost.
@@ -229,6 +230,15 @@ impl Ground {
             );
         }
         offered
+    }
+}
+
+impl Happened {
+    /// Whether requests found no descriptor or port; those of scenarios show in the peak alone.
+    pub(super) fn ran_short(&self) -> bool {
+        let refused = self.load.as_ref().is_some_and(|load| load.shortages.any());
+        let used_up = |seen: Descriptors| seen.peak >= seen.limit;
+        refused || self.usage.descriptors.is_some_and(used_up)
     }
 }
 
