@@ -47,11 +47,13 @@ impl Plan {
         invalid_trials: 3,
         trials_max: 80,
     };
-    /// A quick one: 10 % apart, two confirmations, and one bad trial is enough.
+    /// A quick one: 10 % apart, two confirmations, one bad trial is enough, and a trial that says
+    /// nothing is made again once.
     pub const QUICK: Self = Self {
         width_permille: 100,
         confirmations: 2,
         bad_trials: 1,
+        invalid_trials: 2,
         trials_max: 40,
         ..Self::FULL
     };

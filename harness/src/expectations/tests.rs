@@ -186,6 +186,7 @@ fn row(id: &str, level: Level, verdict: Verdict, ways: &[&str]) -> RequirementRo
         verdict,
         evaluated: 3,
         armed: 3,
+        at_most_one_in: None,
         violated: u64::try_from(ways.len()).unwrap(),
         anchors: Vec::new(),
         checks: Vec::new(),

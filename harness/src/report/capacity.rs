@@ -188,12 +188,14 @@ impl Capacity {
             .as_ref()
             .map_or_else(String::new, |broke| format!(" ({broke})"));
         let upper = self.upper_per_s.unwrap_or_default();
+        if let (Outcome::Between, Some(lower), Some(Broke::Generator(how))) =
+            (self.outcome, self.lower_per_s, &self.broke)
+        {
+            return format!(
+                "at least {lower:.1} check-ins per second; at {upper:.1} this machine was the limit: {how}"
+            );
+        }
         match (self.outcome, self.lower_per_s) {
-            (Outcome::Between, Some(lower)) if matches!(self.broke, Some(Broke::Generator(_))) => {
-                format!(
-                    "at least {lower:.1} check-ins per second; at {upper:.1} the generator was the limit{broke}"
-                )
-            }
             (Outcome::Between, Some(lower)) => {
                 format!("{lower:.1} check-ins per second are kept, {upper:.1} are not{broke}")
             }

@@ -138,6 +138,10 @@ pub struct RequirementRow {
     pub evaluated: u64,
     /// How often a wrong target would have been caught.
     pub armed: u64,
+    /// Of a pass: with 95 % certainty at most one in so many such cases fails. Without a violation in
+    /// n independent cases the rate of faults is below 3/n, by the rule of three.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most_one_in: Option<u64>,
     /// How often it was violated.
     pub violated: u64,
     /// Where it is written, for example `SEED S19`.
@@ -362,6 +366,8 @@ impl RequirementRow {
             verdict,
             evaluated: tally.evaluated,
             armed: tally.armed,
+            at_most_one_in: (verdict == Verdict::Pass && tally.armed >= 3)
+                .then_some(tally.armed / 3),
             violated: tally.violated,
             anchors: requirement
                 .source

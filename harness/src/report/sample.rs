@@ -95,6 +95,7 @@ fn row(id: &str, armed: u64) -> RequirementRow {
         verdict: Verdict::Pass,
         evaluated: armed + 2,
         armed,
+        at_most_one_in: None,
         violated: 0,
         anchors: vec!["SEED S19".to_owned()],
         checks: vec!["some.check".to_owned()],

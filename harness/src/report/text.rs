@@ -89,6 +89,7 @@ pub fn render(report: &Report, style: Style) -> String {
     }
     if let Some(measurement) = &report.measurement {
         page.pairs(&measurement.lines());
+        page.bounds(&report.requirements);
     }
     if let Some(capacity) = &report.capacity {
         page.pairs(&capacity.lines());
@@ -255,6 +256,23 @@ impl Page {
                 mebibytes(set_up.harness_rss_bytes)
             ),
         );
+    }
+
+    /// How rare a fault may be that this load did not show.
+    fn bounds(&mut self, rows: &[RequirementRow]) {
+        let of = |row: &RequirementRow| {
+            let cases = row.at_most_one_in.filter(|cases| *cases >= BOUND_MIN)?;
+            Some(format!("{} 1 in {cases}", row.id))
+        };
+        let bounds: Vec<String> = rows.iter().filter_map(of).collect();
+        if !bounds.is_empty() {
+            let told = format!(
+                "with 95 % certainty no more such cases fail than: {}",
+                bounds.join(", ")
+            );
+            self.labelled("unseen", &told);
+            self.line("");
+        }
     }
 
     /// Lines with a label each.
@@ -441,6 +459,8 @@ const VERDICT: usize = 13;
 const ARMED: usize = 7;
 const SENTENCE_AT: usize = ID + VERDICT + ARMED + 6;
 const LABEL: usize = 12;
+/// Rarer faults than this are worth a word: the others are many cases away from being excluded.
+const BOUND_MIN: u64 = 10;
 const DETAIL: usize = 8;
 const GREEN: &str = "32";
 const RED: &str = "31";
