@@ -193,8 +193,8 @@ pub(crate) struct LoadArgs {
     /// code 3.
     #[arg(long, value_name = "FILE")]
     pub expectations: Option<PathBuf>,
-    /// Write report.json, junit.xml, intervals.hlog and the evidence of violations into this
-    /// folder.
+    /// Write report.json, results.jsonl, junit.xml, intervals.hlog and the evidence of violations into
+    /// this folder.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
     /// Bearer token that the target sends with its pushes.
@@ -215,7 +215,8 @@ pub(crate) struct CapacityArgs {
     /// The highest rate that is tried, in check-ins a second [default: 100000].
     #[arg(long, value_name = "R", value_parser = per_1000_s)]
     pub max_rate: Option<u64>,
-    /// The first rate that is tried, in check-ins a second [default: 64].
+    /// The first rate that is tried, in check-ins a second [default: 64, or more where the goals need
+    /// more operations than the longest trial then has].
     #[arg(long, value_name = "R", value_parser = per_1000_s)]
     pub start_rate: Option<u64>,
     /// The shortest measured phase of a trial [default: 60s, or 10s when quick].
@@ -242,7 +243,7 @@ pub(crate) struct CapacityArgs {
     /// target].
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
-    /// Write report.json, junit.xml and the evidence of violations into this folder.
+    /// Write report.json, results.jsonl, junit.xml and the evidence of violations into this folder.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
     /// Bearer token that the target sends with its pushes.
@@ -447,7 +448,8 @@ pub(crate) struct ServeArgs {
     pub exit_with_stdin: bool,
 }
 
-/// The push token of `run` and `serve` when none is given, so that the two fit each other.
+/// The push token of `serve` and of what drives a target when none is given, so that they fit each
+/// other.
 const DEFAULT_PUSH_TOKEN: &str = "muster-push";
 
 fn parts_per_million(text: &str) -> Result<u32, String> {

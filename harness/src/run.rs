@@ -1,4 +1,4 @@
-//! A whole run, in order: fleet set up, load and scenarios side by side, logs read, books
+//! A whole run, in order: fleet set up, load and scenarios (in `run` side by side), logs read, books
 //! balanced, cases judged, report made.
 
 pub(crate) mod audit;

@@ -1,7 +1,8 @@
 //! The harness distrusts itself: what makes a measurement worthless, whatever it says of the
 //! target.
 //!
-//! `load` and `capacity` end with exit code 7 on any of these; `run` prints a note.
+//! `load` ends with exit code 7 on any of these, `capacity` makes the trial again, `run` prints a note.
+//! Where descriptors or ports ran out, failures are taken for worthless everywhere.
 
 use std::fmt;
 

@@ -104,12 +104,17 @@ fn options(arguments: &CapacityArgs) -> Result<CapacityOptions, Error> {
         )
     };
     let trial = arguments.trial.unwrap_or(trial);
-    Ok(CapacityOptions {
+    let mut options = CapacityOptions {
         plan,
         goals,
         trial,
         trial_max: trial_max.max(trial),
         warm_up: warm_up.min(trial / 2),
         samples: arguments.quick.then_some(QUICK_SAMPLES),
-    })
+    };
+    if arguments.start_rate.is_none() {
+        // Below that no trial says anything of the goals.
+        options.plan.start = plan.start.max(options.lowest()).min(plan.max);
+    }
+    Ok(options)
 }

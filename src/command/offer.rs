@@ -190,14 +190,14 @@ mod tests {
                     "--push-token",
                     "secret",
                     "--report",
-                    "/tmp/x",
+                    "out",
                     "--devices",
                     "3",
                 ],
                 "muster run --push-token TOKEN --report DIR --devices 3",
             ),
             (
-                &["run", "--push-token=secret", "--report=/tmp/x"],
+                &["run", "--push-token=secret", "--report=out"],
                 "muster run --push-token=TOKEN --report=DIR",
             ),
             (

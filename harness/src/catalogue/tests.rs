@@ -3,7 +3,7 @@ use super::*;
 use crate::checks;
 use crate::verdict::Level;
 
-/// The requirements that `muster run` judges, typed from its task and not from the files.
+/// The requirements that `muster run` judges, typed by hand and not read from the files.
 const OF_RUN: [(&str, &[&str]); 10] = [
     ("ASSIGN", &["001", "003"]),
     (

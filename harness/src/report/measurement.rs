@@ -71,7 +71,7 @@ pub struct OperationRow {
     pub latency_us: Quantiles,
     /// From the send.
     pub service_time_us: Quantiles,
-    /// From the planned start to the send.
+    /// From the planned start to the begin: what the harness alone was late.
     pub start_delay_us: Quantiles,
 }
 

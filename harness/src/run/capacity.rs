@@ -48,6 +48,25 @@ impl CapacityOptions {
         self.goals.iter().map(of_goal).max().unwrap_or(1)
     }
 
+    /// The lowest rate whose longest trial has enough operations.
+    #[must_use]
+    pub fn lowest(&self) -> Rate {
+        let most_s = self.trial_max.max(self.trial).as_secs().max(1);
+        let per_1000_s = self.samples_needed().saturating_mul(1_000).div_ceil(most_s);
+        Rate::per_1000_s(per_1000_s.max(1))
+    }
+
+    /// What a trial at this rate would break by its length alone, without being made.
+    fn hopeless(&self, rate: Rate) -> Option<Broke> {
+        (rate < self.lowest()).then(|| {
+            Broke::TooFewSamples(format!(
+                "the goals need {} operations, which take {:.1} a second in the longest trial",
+                self.samples_needed(),
+                self.lowest().per_s()
+            ))
+        })
+    }
+
     /// How long a trial at this rate is.
     fn length(&self, rate: Rate) -> Duration {
         let needed_ns = u128::from(self.samples_needed()) * 1_000_000_000_000_000
@@ -73,6 +92,12 @@ impl Ground {
                 Step::Done(found) => return Some(Capacity::new(&found, rows, options)),
                 Step::Try(rate) => rate,
             };
+            if let Some(broke) = options.hopeless(rate) {
+                let trial = Trial::Bad(broke);
+                self.controls.progress.tried(rate, &trial);
+                search.tell(trial);
+                continue;
+            }
             let (round, own) = match self.trial(load, options, rate).await {
                 Ok(trial) => trial,
                 Err(error) => {
