@@ -152,7 +152,9 @@ impl Servers {
 
     fn figure(&self) -> Figure {
         let per_s = |walked: &[Walked]| median(walked.iter().map(|it| it.per_s));
+        let server_us = |walked: &[Walked]| median(walked.iter().map(|it| it.server_us));
         let (core, fixed) = (per_s(&self.core), per_s(&self.fixed));
+        let (core_us, fixed_us) = (server_us(&self.core), server_us(&self.fixed));
         Figure {
             what: "core: no-op check-ins/s under wrk / requests/s of a fixed reply".to_owned(),
             value: core / fixed,
@@ -161,7 +163,7 @@ impl Servers {
             better: Better::Higher,
             unit: "",
             from: format!(
-                "{core:.0} / {fixed:.0}; each request a new session, counted by the core"
+                "{core:.0} / {fixed:.0}; server time {core_us:.1} / {fixed_us:.1} us; each request a new session, counted by the core"
             ),
         }
     }

@@ -1,7 +1,7 @@
 //! Other programs: started, read, and charged for the processor time they took.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -41,16 +41,18 @@ impl Process {
         (ticks(11) + ticks(12)) * TICK_US
     }
 
-    /// Waits until it has ended by itself; what it has used.
-    pub(crate) fn end(mut self) -> u64 {
-        // A pipe that is full would keep it from ending.
-        while !self.line().is_empty() {}
+    /// Waits until it has ended by itself; what it has used, and what it said.
+    pub(crate) fn end(mut self) -> (u64, String) {
+        let mut said = String::new();
+        // To the end: a pipe that is full would keep it from ending.
+        self.output.read_to_string(&mut said).unwrap();
         while self.stat()[0] != "Z" {
             std::thread::sleep(LOOK);
         }
         let used = self.cpu_us();
-        self.child.wait().unwrap();
-        used
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}: {said}");
+        (used, said)
     }
 
     /// The fields of `/proc/<pid>/stat` after the command name; the first is the state.

@@ -100,12 +100,19 @@ pub(crate) fn run(tool: &str, server: &Process, still: &Still<'_>) -> Option<Wal
     } else {
         (still.requests, 0.0)
     };
-    let used = client.end();
+    let (used, said) = client.end();
     let took_us = if took_us > 0.0 {
         took_us
     } else {
         begun.elapsed().as_secs_f64() * 1e6
     };
+    // wrk's script has looked for itself.
+    let well = match tool {
+        "oha" => said.contains("100.00%"),
+        "h2load" => said.contains(&format!("{requests} succeeded")),
+        _ => true,
+    };
+    assert!(well, "{tool} did not have every request answered: {said}");
     let used = (used, server.cpu_us() - before);
     Some(Walked::of(requests, took_us, used))
 }
