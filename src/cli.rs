@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use harness::catalogue::{Area, RequirementSet};
 use harness::fleet::mix::{Mix, PPM_ONE};
-use harness::load::OperationsMix;
+use harness::load::{CONNECTIONS, IN_FLIGHT, OperationsMix};
 use harness::quantity::time_ns;
 use harness::schedule::spec::{PhaseSpec, RateSpec};
 use harness::threshold::Threshold;
@@ -115,6 +115,19 @@ pub(crate) struct RunArgs {
 }
 
 /// Options of `muster load`.
+/// How much a load fleet does at a time.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Requests of the fleet that are out at a time, each with a connection; a target that takes
+    /// 100 ms for a check-in can do 10 a second for each.
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS, value_parser = clap::value_parser!(u32).range(1..=16_000))]
+    pub connections: u32,
+    /// Sessions of the fleet under way at a time, those that wait for a connection with them; a
+    /// check-in that is due beyond them is not started.
+    #[arg(long, value_name = "N", default_value_t = IN_FLIGHT, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub in_flight: u32,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct LoadArgs {
     /// A shipped fleet (steady-8h, poll-1m, post-enrolment, enrolment-storm, policy-push-storm,
@@ -161,8 +174,9 @@ pub(crate) struct LoadArgs {
     /// End the load as soon as a threshold can no longer be kept.
     #[arg(long)]
     pub abort_on_fail: bool,
-    /// Do not hold the answers of the measured phase against the model: only to measure what that
-    /// costs. The verdict is never a pass.
+    /// Do not hold the answers of the measured phase against the model, and make no rotations: only
+    /// to measure what that costs. The verdict is never a pass. Answers are compared with known
+    /// bytes all the same: by them a device knows that it has nothing to do.
     #[arg(long)]
     pub no_verify: bool,
     /// Play cadences that the target's poll table does not have.
@@ -172,6 +186,8 @@ pub(crate) struct LoadArgs {
     /// 50000 devices, then 1024].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub key_pool: Option<u32>,
+    #[command(flatten)]
+    pub bounds: Bounds,
     /// Threads that carry the fleet [default: one a core, 2 to 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub shards: Option<u8>,
@@ -229,6 +245,8 @@ pub(crate) struct CapacityArgs {
     /// 50000 devices, then 1024].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub key_pool: Option<u32>,
+    #[command(flatten)]
+    pub bounds: Bounds,
     /// Threads that carry the fleet [default: one a core, 2 to 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub shards: Option<u8>,

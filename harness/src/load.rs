@@ -20,8 +20,8 @@ mod rotations;
 
 pub use outcome::{Answers, LoadOutcome};
 pub use plan::{
-    AttemptKind, LoadOptions, LoadPlan, Member, OWN_KEYS_MAX, PlannedRotation, ROTATION_ACTOR,
-    manages,
+    AttemptKind, CONNECTIONS, IN_FLIGHT, LoadOptions, LoadPlan, Member, OWN_KEYS_MAX,
+    PlannedRotation, ROTATION_ACTOR, manages,
 };
 
 pub use crate::fleet::mix::Mix;
@@ -118,6 +118,8 @@ pub struct RoundOutcome {
     pub last_end_ns: u64,
     /// Wrong answers of the fleet so far, those of former rounds included.
     pub wrong_answers: u64,
+    /// What the fleet found nothing left of up to its end.
+    pub shortages: Shortages,
     /// How busy the thread of the busiest shard was, in thousandths, where the system tells.
     pub busiest_permille: Option<u64>,
 }
@@ -228,6 +230,13 @@ impl Load {
     #[must_use]
     pub fn wrong_answers(&self) -> u64 {
         self.rounds.last().map_or(0, |round| round.wrong_answers)
+    }
+
+    /// What the fleet found nothing left of up to the end of the planned load.
+    #[must_use]
+    pub fn shortages(&self) -> Shortages {
+        let last = self.rounds.last();
+        last.map_or_else(Shortages::default, |round| round.shortages)
     }
 
     /// True when the target stopped taking connections.
@@ -500,6 +509,7 @@ impl RoundOutcome {
             round,
             last_end_ns: 0,
             wrong_answers: 0,
+            shortages: Shortages::default(),
             busiest_permille: None,
         };
         for report in reports {
@@ -507,6 +517,7 @@ impl RoundOutcome {
             outcome.measured.merge(&report.measured);
             outcome.last_end_ns = outcome.last_end_ns.max(report.last_end_ns);
             outcome.wrong_answers += report.wrong_answers;
+            outcome.shortages.merge(report.shortages);
             outcome.busiest_permille = outcome.busiest_permille.max(report.busy_permille);
         }
         outcome
@@ -533,6 +544,7 @@ fn sum_up(parts: &LoadParts, from: Parts) -> LoadOutcome {
         setup_failed: 0,
         setup_failures: Vec::new(),
         in_flight_peak: 0,
+        connections_peak: 0,
         shortages: Shortages::default(),
         busiest_permille: None,
         poll_ns: Vec::new(),
@@ -570,7 +582,8 @@ impl LoadOutcome {
         self.pushed_failed += report.pushed_failed;
         self.setup_failed += report.setup_failed;
         self.setup_failures.extend(report.setup_failures);
-        self.in_flight_peak = self.in_flight_peak.max(report.in_flight_peak);
+        self.in_flight_peak += report.in_flight_peak;
+        self.connections_peak += u64::try_from(report.connections).unwrap_or(u64::MAX);
         self.target_down |= report.target_down;
         self.shortages.merge(report.shortages);
         let attempts = report.attempts.into_iter();

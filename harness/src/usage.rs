@@ -24,8 +24,8 @@ pub struct Descriptors {
     pub peak: u64,
     /// How many may be open: the soft limit.
     pub limit: u64,
-    /// Local ports for connections to one address. Each connection takes one, and a descriptor: no
-    /// more ports are in use than descriptors.
+    /// Local ports for connections to one address. An open connection takes one, and a descriptor; one
+    /// that the other side closed keeps its port for a minute, which shows in requests without port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ports: Option<u64>,
 }

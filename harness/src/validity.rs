@@ -138,8 +138,8 @@ fn start_delay(measured: &Measured, thresholds: &[Threshold]) -> Option<Doubt> {
     (p99_us > limit_us).then_some(Doubt::StartDelay { p99_us, limit_us })
 }
 
-/// What there is hardly any left of. A connection has a descriptor and a port, so that the peak of
-/// descriptors bounds that of ports, too.
+/// What there is hardly any left of. An open connection has a descriptor and a port, so that the peak
+/// of descriptors bounds that of open connections; ports of closed ones show when they run out.
 fn nearly(seen: Descriptors) -> impl Iterator<Item = Doubt> {
     let limits = [
         ("file descriptors", Some(seen.limit)),

@@ -43,6 +43,8 @@ pub(crate) fn capacity(arguments: CapacityArgs) -> ExitCode {
         },
         key_pool: arguments.key_pool,
         shards: arguments.shards.map(usize::from),
+        connections: arguments.bounds.connections,
+        in_flight: arguments.bounds.in_flight,
         ..LoadOptions::even(arguments.devices, arguments.seed)
     };
     let exam = Exam {
@@ -112,9 +114,16 @@ fn options(arguments: &CapacityArgs) -> Result<CapacityOptions, Error> {
         warm_up: warm_up.min(trial / 2),
         samples: arguments.quick.then_some(QUICK_SAMPLES),
     };
-    if arguments.start_rate.is_none() {
-        // Below that no trial says anything of the goals.
-        options.plan.start = plan.start.max(options.lowest()).min(plan.max);
+    // Below that no trial says anything of the goals.
+    let lowest = options.lowest();
+    if lowest > plan.max {
+        return Err(Error::SetUp(format!(
+            "the goals need {:.1} check-ins a second in the longest trial, more than --max-rate {:.1}",
+            lowest.per_s(),
+            plan.max.per_s()
+        )));
     }
+    options.plan.min = plan.min.max(lowest);
+    options.plan.start = plan.start.max(lowest);
     Ok(options)
 }

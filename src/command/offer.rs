@@ -61,7 +61,9 @@ pub(super) fn offer(load: (LoadOptions, Exam), target: Target) -> ExitCode {
     let outcome = runtime
         .block_on(under_signals(|cancel| {
             let mut controls = controls(cancel, folder.as_ref());
-            controls.command = as_typed(std::env::args().skip(1));
+            // What is no Unicode is told as well as it can be.
+            let arguments = std::env::args_os().map(|it| it.to_string_lossy().into_owned());
+            controls.command = as_typed(arguments.skip(1));
             carry(load, (target, terms), controls)
         }))
         .unwrap_or_else(|error| nothing(seed, error));

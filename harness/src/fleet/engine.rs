@@ -32,8 +32,11 @@ use crate::push::{LoadChannels, Presence, Wake, WakeStage};
 use crate::schedule::Books;
 use crate::transcript::{LoadPasswords, Transcript};
 
-/// Requests in a row without any answer before the target counts as down.
+/// Requests in a row without any answer before the target counts as down, if it was silent for
+/// [`SILENT_NS`] as well.
 const UNANSWERED_MAX: u32 = 50;
+/// How long a target may be away without being taken for dead: one that fails over comes back.
+const SILENT_NS: u64 = 3_000_000_000;
 
 /// What an engine stands on.
 #[derive(Clone, Debug)]
@@ -62,6 +65,8 @@ pub(crate) struct ShardReport {
     pub(crate) in_flight_peak: u64,
     /// What the system had none left of.
     pub(crate) shortages: Shortages,
+    /// Most connections to one authority that were in use at a time.
+    pub(crate) connections: usize,
     pub(crate) target_down: bool,
 }
 
@@ -97,6 +102,10 @@ pub(super) struct Engine {
     pub(super) last_end_ns: u64,
     unanswered_in_a_row: u32,
     pub(super) down: bool,
+    /// When the first of the requests without an answer ended.
+    silent_from_ns: u64,
+    /// Sessions that may be in flight.
+    pub(super) in_flight_max: u64,
     pub(super) given_up: bool,
     pub(super) turns: TurnsOfAll,
     /// The round that is under way, or the last one.
@@ -123,6 +132,7 @@ impl Engine {
             events: 0,
         };
         let devices = place.devices(plan.members().len());
+        let in_flight_max = u64::from(place.share(plan.options().in_flight));
         let mut engine = Self {
             lane: Lane::new(ground.lane),
             ground,
@@ -150,6 +160,8 @@ impl Engine {
             last_end_ns: 0,
             unanswered_in_a_row: 0,
             down: false,
+            silent_from_ns: 0,
+            in_flight_max,
             given_up: false,
             turns,
             order: None,
@@ -309,10 +321,15 @@ impl Engine {
         self.unanswered_in_a_row = 0;
     }
 
-    /// Takes note of a request without an answer; after many of them the target counts as down.
-    pub(super) const fn unreached(&mut self) {
+    /// Takes note of a request without an answer; after many of them, over some time, the target
+    /// counts as down.
+    pub(super) const fn unreached(&mut self, now_ns: u64) {
+        if self.unanswered_in_a_row == 0 {
+            self.silent_from_ns = now_ns;
+        }
         self.unanswered_in_a_row += 1;
-        self.down |= self.unanswered_in_a_row >= UNANSWERED_MAX;
+        let silent_ns = now_ns.saturating_sub(self.silent_from_ns);
+        self.down |= self.unanswered_in_a_row >= UNANSWERED_MAX && silent_ns >= SILENT_NS;
     }
 
     /// True when the target counts as gone.
@@ -391,6 +408,7 @@ impl Engine {
             setup_failures: std::mem::take(&mut self.setup_failures),
             in_flight_peak: self.in_flight_peak,
             shortages: self.shortages,
+            connections: 0,
             target_down: self.down,
         }
     }

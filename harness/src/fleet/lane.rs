@@ -14,6 +14,9 @@ use crate::model::{Http, Ids, Shape};
 /// Shapes kept of one class: a target may have a few ways of saying nothing. One that never says
 /// the same twice is always taken the whole way.
 const SHAPES_MAX: usize = 4;
+/// Classes of devices whose shapes are kept. A fleet has a few; a target that makes every device
+/// another is taken the whole way.
+const CLASSES_MAX: usize = 64;
 
 /// Whether the short way is taken where it can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +63,11 @@ impl Lane {
     pub(super) fn learn(&mut self, common: &Arc<Common>, http: Http<'_>) {
         let Some(shape) = Shape::of(http) else { return };
         let of = |known: &&mut (Arc<Common>, Vec<Shape>)| Arc::ptr_eq(&known.0, common);
+        let is_full = self.known.len() >= CLASSES_MAX;
         match self.known.iter_mut().find(of) {
             Some((_, shapes)) if shapes.len() < SHAPES_MAX => shapes.push(shape),
             Some(_) => {}
+            None if is_full => {}
             None => self.known.push((Arc::clone(common), vec![shape])),
         }
     }

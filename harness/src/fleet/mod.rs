@@ -298,6 +298,8 @@ pub(crate) struct RoundReport {
     pub(crate) last_end_ns: u64,
     /// Wrong answers of the shard so far.
     pub(crate) wrong_answers: u64,
+    /// What the shard found nothing left of so far.
+    pub(crate) shortages: Shortages,
     /// The share of the round in which the shard's thread worked or waited for a processor, in
     /// thousandths, where the system tells.
     pub(crate) busy_permille: Option<u64>,
@@ -336,6 +338,11 @@ impl Place {
         let all = u32::try_from(all).unwrap_or(u32::MAX);
         let mine = all.saturating_sub(self.shard).div_ceil(self.shards);
         usize::try_from(mine).unwrap_or(usize::MAX)
+    }
+
+    /// What falls to the shard of something that all share, at least 1.
+    fn share(self, all: u32) -> u32 {
+        all.div_ceil(self.shards).max(1)
     }
 
     /// The number of a device in the shard; `None` when it belongs to another.

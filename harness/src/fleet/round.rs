@@ -9,8 +9,6 @@ use super::{RoundOrder, RoundReport, Verification};
 use crate::metrics::{End, Operation, Sample};
 use crate::schedule::{Books, Turns};
 
-/// Sessions in flight in one shard; a check-in that is due beyond it is not started.
-const IN_FLIGHT_MAX: u64 = 1_024;
 /// A check-in that could not start this long after its time is not started.
 const LATE_NS: u64 = 1_000_000_000;
 
@@ -136,7 +134,7 @@ impl Engine {
             }
             slot.next_event = slot.next_event.saturating_add(self.turns.devices.max(1));
             let late = now_ns - intended_ns > LATE_NS;
-            if late || self.in_flight >= IN_FLIGHT_MAX || self.down {
+            if late || self.in_flight >= self.in_flight_max || self.down {
                 self.books.not_started += 1;
                 self.meter.not_started(intended_ns, turn.came_ns(now_ns));
                 continue;
@@ -147,6 +145,7 @@ impl Engine {
             let cause = Cause::Planned {
                 intended_ns,
                 delay_ns: now_ns - turn.free_ns(intended_ns, now_ns),
+                came_ns: now_ns,
             };
             self.open(local, cause);
             return;
@@ -201,6 +200,7 @@ impl Engine {
             measured: self.meter.read(),
             last_end_ns: self.last_end_ns,
             wrong_answers: self.answers.wrong_total,
+            shortages: self.shortages,
             busy_permille,
         }
     }

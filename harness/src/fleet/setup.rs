@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::RoundOrder;
 use super::credentials::Credentials;
 use super::engine::Engine;
-use super::shard::{Shard, WORKERS_MAX};
+use super::shard::{SET_UP_MAX, Shard};
 use super::slot::Resting;
 use super::visit::Visit;
 use super::wire;
@@ -130,7 +130,7 @@ impl Shard {
         }
     }
 
-    /// Runs a step for every device, [`WORKERS_MAX`] at a time; the first error ends it.
+    /// Runs a step for every device, [`SET_UP_MAX`] at a time; the first error ends it.
     async fn each<F>(
         self: &Rc<Self>,
         step: impl Fn(Rc<Self>, usize) -> F + Clone + 'static,
@@ -141,7 +141,7 @@ impl Shard {
         let devices = self.engine.borrow().slots.len();
         let next = Rc::new(Cell::new(0));
         let mut workers = Vec::new();
-        for _ in 0..WORKERS_MAX.min(devices) {
+        for _ in 0..SET_UP_MAX.min(devices) {
             let worker = Rc::clone(self).set_up(Rc::clone(&next), step.clone());
             workers.push(tokio::task::spawn_local(worker));
         }

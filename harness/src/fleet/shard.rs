@@ -16,8 +16,8 @@ use crate::metrics::Meter;
 use crate::push::Wake;
 use crate::usage;
 
-/// Workers of one shard, each with one connection for each authority.
-pub(super) const WORKERS_MAX: usize = 32;
+/// Calls of set-up that a shard makes at a time.
+pub(super) const SET_UP_MAX: usize = 32;
 /// Longest wait at the end for sessions under way.
 const FINISH: Duration = Duration::from_secs(10);
 /// Longest sleep of the loop when nothing is planned.
@@ -35,6 +35,8 @@ pub(super) struct Shard {
     set_ns: Cell<u64>,
     /// Calls a worker that waits.
     work: Notify,
+    /// Workers that there may be, each with one connection for each authority.
+    workers_max: usize,
     workers: Cell<usize>,
     waiting: Cell<usize>,
     /// Told when the measured phase is over.
@@ -81,13 +83,15 @@ pub(super) fn run(
 
 impl Shard {
     fn new(context: Context, place: Place, (meter, alarm): (Meter, Alarm)) -> Self {
+        let connections = place.share(context.ground.plan.options().connections);
         let engine = Engine::new(context.ground.clone(), place, meter);
         Self {
-            pools: Pools::new(context.ground.clock.clone(), WORKERS_MAX),
+            pools: Pools::new(context.ground.clock.clone(), SET_UP_MAX),
             engine: RefCell::new(engine),
             alarm,
             set_ns: Cell::new(u64::MAX),
             work: Notify::new(),
+            workers_max: usize::try_from(connections).unwrap_or(usize::MAX),
             workers: Cell::new(0),
             waiting: Cell::new(0),
             measured: RefCell::new(None),
@@ -179,7 +183,7 @@ impl Shard {
                 self.waiting.set(self.waiting.get() - 1);
                 // The one that waits for the shortest time: its connection is warm.
                 self.work.notify_last();
-            } else if self.workers.get() < WORKERS_MAX {
+            } else if self.workers.get() < self.workers_max {
                 self.workers.set(self.workers.get() + 1);
                 tokio::task::spawn_local(Rc::clone(self).serve_sessions());
             } else {
@@ -208,7 +212,7 @@ impl Shard {
     async fn serve_sessions(self: Rc<Self>) {
         let mut links = Links::new(self.context.ground.clock.clone());
         loop {
-            let visit = self.engine.borrow_mut().next_ready();
+            let visit = self.next_visit();
             if let Some(mut visit) = visit {
                 let ended_ns = self.carry(&mut visit, &mut links).await;
                 self.engine.borrow_mut().close(visit, ended_ns);
@@ -218,6 +222,16 @@ impl Shard {
                 links.idle_until(self.work.notified()).await;
             }
         }
+    }
+
+    /// The next session that waits. While there could be more workers than there are, none ever
+    /// waited for a connection.
+    fn next_visit(&self) -> Option<Visit> {
+        let mut visit = self.engine.borrow_mut().next_ready()?;
+        if self.workers.get() < self.workers_max {
+            visit.taken_up(self.now_ns());
+        }
+        Some(visit)
     }
 
     /// Carries requests until the device has nothing more to send; returns the time of the end.
@@ -302,7 +316,8 @@ impl Shard {
         if tokio::time::timeout(FINISH, all_over).await.is_err() {
             tracing::warn!("sessions still under way at the end of a shard");
         }
-        let ended = self.engine.borrow_mut().report();
+        let mut ended = self.engine.borrow_mut().report();
+        ended.connections = self.workers.get();
         told(report, Box::new(ended));
     }
 }

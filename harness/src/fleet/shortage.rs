@@ -33,6 +33,15 @@ impl Shortages {
         self.descriptors > 0 || self.ports > 0
     }
 
+    /// Those since an earlier count.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            descriptors: self.descriptors - earlier.descriptors,
+            ports: self.ports - earlier.ports,
+        }
+    }
+
     /// Adds those of another shard.
     pub const fn merge(&mut self, other: Self) {
         self.descriptors += other.descriptors;

@@ -31,9 +31,11 @@ pub(super) enum Cause {
     Planned {
         /// The planned time.
         intended_ns: u64,
-        /// What the harness alone was late: waiting for a worker, which all wait for the target
-        /// then, is no part of it, nor is the device's session before.
+        /// What the harness alone was late: waiting for a connection while all are in use is no part
+        /// of it, nor is the device's session before.
         delay_ns: u64,
+        /// When the harness came to it.
+        came_ns: u64,
     },
     /// A push.
     Pushed,
@@ -109,6 +111,18 @@ impl Outgoing {
 }
 
 impl Visit {
+    /// A worker takes the session up that was free for it all the time: what it took to come is the
+    /// harness's own.
+    pub(super) const fn taken_up(&mut self, now_ns: u64) {
+        if let Cause::Planned {
+            delay_ns, came_ns, ..
+        } = &mut self.cause
+        {
+            *delay_ns += now_ns.saturating_sub(*came_ns);
+            *came_ns = now_ns;
+        }
+    }
+
     /// A session of a device at rest; `None` when there is no device.
     pub(super) fn of(local: usize, cause: Cause, resting: Resting) -> Option<Self> {
         let stage = match resting {
@@ -372,7 +386,7 @@ impl Engine {
         let took = (visit.asked_ns, visit.asked_ns, now_ns);
         self.time(sent.endpoint, took, End::Failed);
         if !is_ours {
-            self.unreached();
+            self.unreached(now_ns);
         }
         let belief = self
             .slots
@@ -465,6 +479,7 @@ impl Engine {
             Cause::Planned {
                 intended_ns,
                 delay_ns,
+                came_ns: _,
             } => {
                 if visit.is_complete() {
                     self.books.completed += 1;

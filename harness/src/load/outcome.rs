@@ -107,6 +107,8 @@ pub struct LoadOutcome {
     pub setup_failures: Vec<String>,
     /// Most sessions in flight at once in a shard.
     pub in_flight_peak: u64,
+    /// Most connections of the shards to one authority, each at its own time.
+    pub connections_peak: u64,
     /// From the start of the measured phase to the end of its last session, at least the planned
     /// length.
     pub duration_s: f64,

@@ -82,7 +82,7 @@ pub enum Metric {
     /// From the send to the end.
     ServiceTime,
     /// From the planned start to the begin: what the harness alone is late. Waiting for one of the
-    /// bounded connections is no part of it, as they are free when the target answers in time.
+    /// bounded connections while all are in use is no part of it: how many that are is told.
     StartDelay,
 }
 

@@ -19,6 +19,9 @@ use crate::validity::{self, Own};
 /// Pause after a bad trial: beyond its capacity one measures what a target still has to work off.
 const SETTLE: Duration = Duration::from_secs(1);
 
+/// One in so many check-ins of a trial is more than its percentiles need.
+const SPARE: u64 = 50;
+
 /// What the user asks of a search.
 #[derive(Clone, Debug)]
 pub struct CapacityOptions {
@@ -48,28 +51,23 @@ impl CapacityOptions {
         self.goals.iter().map(of_goal).max().unwrap_or(1)
     }
 
-    /// The lowest rate whose longest trial has enough operations.
+    /// Check-ins that a trial is planned with: a few of them may fail, or not be started.
+    const fn planned_for(samples: u64) -> u64 {
+        samples + samples.div_ceil(SPARE)
+    }
+
+    /// The lowest rate whose longest trial says something of the goals.
     #[must_use]
     pub fn lowest(&self) -> Rate {
         let most_s = self.trial_max.max(self.trial).as_secs().max(1);
-        let per_1000_s = self.samples_needed().saturating_mul(1_000).div_ceil(most_s);
-        Rate::per_1000_s(per_1000_s.max(1))
-    }
-
-    /// What a trial at this rate would break by its length alone, without being made.
-    fn hopeless(&self, rate: Rate) -> Option<Broke> {
-        (rate < self.lowest()).then(|| {
-            Broke::TooFewSamples(format!(
-                "the goals need {} operations, which take {:.1} a second in the longest trial",
-                self.samples_needed(),
-                self.lowest().per_s()
-            ))
-        })
+        let planned = Self::planned_for(self.samples_needed());
+        Rate::per_1000_s(planned.saturating_mul(1_000).div_ceil(most_s).max(1))
     }
 
     /// How long a trial at this rate is.
     fn length(&self, rate: Rate) -> Duration {
-        let needed_ns = u128::from(self.samples_needed()) * 1_000_000_000_000_000
+        let needed_ns = u128::from(Self::planned_for(self.samples_needed()))
+            * 1_000_000_000_000_000
             / u128::from(rate.in_million_s().max(1));
         let needed = Duration::from_nanos(u64::try_from(needed_ns).unwrap_or(u64::MAX));
         needed.clamp(self.trial, self.trial_max.max(self.trial))
@@ -87,18 +85,13 @@ impl Ground {
         let mut search = Search::new(options.plan);
         let mut rows = Vec::new();
         let mut wrong_before = load.wrong_answers();
+        let mut short_before = load.shortages();
         loop {
             let rate = match search.next() {
                 Step::Done(found) => return Some(Capacity::new(&found, rows, options)),
                 Step::Try(rate) => rate,
             };
-            if let Some(broke) = options.hopeless(rate) {
-                let trial = Trial::Bad(broke);
-                self.controls.progress.tried(rate, &trial);
-                search.tell(trial);
-                continue;
-            }
-            let (round, own) = match self.trial(load, options, rate).await {
+            let (round, mut own) = match self.trial(load, options, rate).await {
                 Ok(trial) => trial,
                 Err(error) => {
                     happened.cut(&error);
@@ -108,6 +101,10 @@ impl Ground {
             if *self.controls.cancel.borrow() || load.is_down() {
                 return None;
             }
+            let short = round.shortages.since(short_before);
+            short_before = round.shortages;
+            own.out_of_descriptors = short.descriptors;
+            own.out_of_ports = short.ports;
             let trial = judge(&round, own, (options, round.wrong_answers > wrong_before));
             wrong_before = round.wrong_answers;
             rows.push(row(rate, &round, &trial));
@@ -233,6 +230,7 @@ impl Capacity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Shortages;
     use crate::metrics::{End, Measured, Meter, Round, Sample};
     use crate::schedule::Books;
 
@@ -272,12 +270,33 @@ mod tests {
 
     fn round(measured: Measured) -> RoundOutcome {
         RoundOutcome {
+            shortages: Shortages::default(),
             books: Books::default(),
             measured,
             round: Round::default(),
             last_end_ns: 0,
             wrong_answers: 0,
             busiest_permille: None,
+        }
+    }
+
+    #[test]
+    fn the_lowest_rate_has_operations_to_spare_in_the_longest_trial() {
+        let p99 = CapacityOptions {
+            goals: vec!["check_in.latency.p99<1s".parse().unwrap()],
+            trial: Duration::from_secs(60),
+            trial_max: Duration::from_secs(600),
+            samples: None,
+            ..options()
+        };
+        // 270,336 operations behind a p99, and one in fifty to spare, in 600 s.
+        let lowest = p99.lowest();
+        assert!((459.0..460.0).contains(&lowest.per_s()), "{lowest:?}");
+        for (rate, seconds) in [(lowest, 599..=600), (Rate::per_1000_s(4_596_000), 60..=60)] {
+            let length = p99.length(rate);
+            assert!(seconds.contains(&length.as_secs()), "{length:?}");
+            let planned = rate.per_s() * length.as_secs_f64();
+            assert!(planned > 275_000.0, "{planned}");
         }
     }
 
@@ -325,9 +344,17 @@ mod tests {
     #[test]
     fn a_trial_is_as_long_as_its_percentiles_need_and_no_longer_than_allowed() {
         let options = options();
-        for (per_s, seconds) in [(1_000, 10), (50, 10), (25, 20), (10, 50), (1, 60)] {
+        // 500 operations and one in fifty to spare.
+        let lengths = [
+            (1_000, 10_000),
+            (51, 10_000),
+            (25, 20_400),
+            (10, 51_000),
+            (1, 60_000),
+        ];
+        for (per_s, millis) in lengths {
             let length = options.length(Rate::per_1000_s(per_s * 1_000));
-            assert_eq!(length, Duration::from_secs(seconds), "{per_s}/s");
+            assert_eq!(length, Duration::from_millis(millis), "{per_s}/s");
         }
     }
 

@@ -19,6 +19,7 @@ use crate::report::evidence::EvidenceFile;
 use crate::report::redact::Redactor;
 use crate::report::{self, Fleet, Footer, Report, RequirementRow};
 use crate::scenario::{self, ScenarioOutcome};
+use crate::threshold::Subject;
 
 /// A run that ended before there was a target to judge.
 pub(crate) fn nothing(seed: u64, error: Error) -> Outcome {
@@ -68,7 +69,9 @@ pub(super) async fn conclude(
     let stale = expected(&ground.options.terms, &mut report, extent);
     if let Some(load) = &mut happened.load {
         let (rows, broken) = ground.kept.close();
-        load.seconds = rows;
+        // Those of a search are the seconds of its last trial, which is another load.
+        let searched = ground.options.exam.capacity.is_some();
+        load.seconds = if searched { Vec::new() } else { rows };
         happened.causes.extend(broken.map(Cause::from));
         let (measurement, causes) = ground.examine(load, &happened.usage);
         report.measurement = Some(measurement);
@@ -237,6 +240,7 @@ fn counts(load: &LoadOutcome) -> BTreeMap<String, u64> {
     let check_ins = load.measured.of(Operation::CheckIn);
     let delay = check_ins.map(Timings::start_delay).unwrap_or_default();
     [
+        ("connections_peak", load.connections_peak),
         ("in_flight_peak", load.in_flight_peak),
         ("policy_deliveries", load.deliveries.values().sum()),
         ("pushed_sessions", load.pushed_sessions),
@@ -303,6 +307,7 @@ fn ground_causes(ground: &Ground, load: Option<&LoadOutcome>) -> Vec<Cause> {
         undetermined("too many operations have an unknown outcome".to_owned());
     }
     let Some(load) = load else { return causes };
+    let load_options = &ground.options.load;
     if load.setup_failed > 0 {
         let first = load.setup_failures.first().map_or("", String::as_str);
         undetermined(format!(
@@ -316,16 +321,27 @@ fn ground_causes(ground: &Ground, load: Option<&LoadOutcome>) -> Vec<Cause> {
             load.rotations_unread
         ));
     }
-    let failed = load.books.failed + load.pushed_failed;
-    if failed > 0 && load.answers.wrong_total == 0 {
+    let books = &load.measured.measured;
+    let failed = books.failed + load.pushed_failed;
+    // Where a limit on errors was asked for, that decides.
+    let limited = ground.options.exam.thresholds.iter();
+    let limited = limited
+        .map(|threshold| threshold.subject)
+        .any(|subject| subject == Subject::ErrorRatio(Operation::CheckIn));
+    if failed > 0 && !limited && load.answers.wrong_total == 0 {
         undetermined(format!("{failed} check-ins failed without a wrong answer"));
     }
-    let books = &load.measured.measured;
     if ground.options.exam.weight == Weight::Binding
         && books.not_started.saturating_mul(100) > books.planned
     {
+        let most = u64::from(load_options.in_flight);
+        let bound = if load.in_flight_peak >= most {
+            format!("; {most} were under way, the most of --in-flight")
+        } else {
+            String::new()
+        };
         undetermined(format!(
-            "{} of {} check-ins could not be started in time: the load was less than planned",
+            "{} of {} check-ins could not be started in time: the load was less than planned{bound}",
             books.not_started, books.planned
         ));
     }

@@ -8,7 +8,8 @@ pub struct Books {
     pub planned: u64,
     /// Sessions started for a planned check-in.
     pub started: u64,
-    /// Planned check-ins that could not start within a second of their time.
+    /// Planned check-ins that could not start within a second of their time, or were due while as
+    /// many sessions as may be were under way.
     pub not_started: u64,
     /// Started ones that came to their proper end.
     pub completed: u64,

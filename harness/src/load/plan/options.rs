@@ -47,7 +47,19 @@ pub struct LoadOptions {
     pub shards: Option<usize>,
     /// Keys that the fleet shares; `None` for a key a device up to [`OWN_KEYS_MAX`] devices.
     pub key_pool: Option<u32>,
+    /// Most requests of the fleet that are out at a time, each with a connection of its own. More
+    /// wait in the harness, and that counts as the target's time: it decides how long they take.
+    pub connections: u32,
+    /// Most sessions of the fleet under way at a time; a check-in that is due beyond them is not
+    /// started.
+    pub in_flight: u32,
 }
+
+/// Connections of a fleet unless the user wants otherwise: a target that takes 100 ms for a check-in
+/// can do 2,560 a second by them.
+pub const CONNECTIONS: u32 = 256;
+/// Sessions of a fleet under way unless the user wants otherwise.
+pub const IN_FLIGHT: u32 = 2_048;
 
 /// Devices of a fleet in which each has a key of its own unless the user wants otherwise.
 pub const OWN_KEYS_MAX: u32 = 50_000;
@@ -125,6 +137,8 @@ impl LoadOptions {
             salt: 0,
             shards: None,
             key_pool: None,
+            connections: CONNECTIONS,
+            in_flight: IN_FLIGHT,
         }
     }
 }
