@@ -136,6 +136,8 @@ fn a_storm_on_one_server_takes_what_the_queue_takes() {
             "0.02",
             "--schedule",
             "storm:400,4s",
+            "--connections",
+            "64",
         ][..],
         &["--operation", "rotate=0/s", "--target-json", &target],
         &["--threshold", "check_in.latency.max<60s"],

@@ -2,6 +2,8 @@
 //! answers. Every answer is held against the model before the device sees it, so that no defect of
 //! the device can hide what was on the wire.
 
+mod closing;
+
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -13,10 +15,9 @@ use protocol::time::UtcMillis;
 use uuid::Uuid;
 
 use super::engine::Engine;
-use super::round::Turn;
 use super::slot::Resting;
 use crate::http::{Answer, Failure};
-use crate::metrics::{End, Sample};
+use crate::metrics::End;
 use crate::model::{Belief, Expectation, Http, Ids};
 
 /// Most requests of one session with its uploads, or of one enrolment.
@@ -427,81 +428,6 @@ impl Engine {
             .is_some_and(|transmit| transmit.body == sent.body);
         if !same {
             tracing::error!(visit.local, "a device does not send its opening");
-        }
-    }
-
-    /// Ends a visit: counts it, puts the device back, and starts what waited for it.
-    pub(super) fn close(&mut self, visit: Visit, ended_ns: u64) {
-        let complete = visit.is_complete();
-        let local = visit.local;
-        self.in_flight -= 1;
-        self.count(&visit, ended_ns);
-        if complete && matches!(visit.cause, Cause::Planned { .. }) {
-            self.ground.progress.completed();
-        }
-        self.put_back(visit);
-        let index = self.index_of(local);
-        if let Some(slot) = self.slots.get_mut(local)
-            && slot.settle_rotation()
-        {
-            self.close_attempt(local);
-            self.resolved(index);
-        }
-        if !self.start_pushed(local) {
-            self.take_turn(local, ended_ns, Turn::AfterSession);
-        }
-    }
-
-    /// Puts the device of a visit back into its place.
-    pub(super) fn put_back(&mut self, visit: Visit) {
-        let local = visit.local;
-        match visit.stage {
-            Stage::Asleep(rested) | Stage::Brief(rested) => {
-                if let Some(slot) = self.slots.get_mut(local) {
-                    slot.resting = Resting::Asleep(rested);
-                }
-            }
-            Stage::Waiting(device) | Stage::Awake(device) => self.lay_down(local, device),
-            Stage::Changing => {}
-        }
-        let belief = self
-            .slots
-            .get_mut(local)
-            .and_then(|slot| slot.belief.as_mut());
-        if let Some(belief) = belief {
-            belief.session_over();
-        }
-    }
-
-    fn count(&mut self, visit: &Visit, ended_ns: u64) {
-        match visit.cause {
-            Cause::First => {}
-            Cause::Planned {
-                intended_ns,
-                delay_ns,
-                came_ns: _,
-            } => {
-                if visit.is_complete() {
-                    self.books.completed += 1;
-                } else {
-                    self.books.failed += 1;
-                }
-                self.last_end_ns = self.last_end_ns.max(ended_ns);
-                let sent_ns = visit.sent_ns.unwrap_or(ended_ns);
-                let sample = Sample {
-                    intended_ns,
-                    begun_ns: intended_ns + delay_ns,
-                    sent_ns,
-                    ended_ns,
-                };
-                let end = if visit.is_complete() {
-                    End::Completed
-                } else {
-                    End::Failed
-                };
-                self.meter.checked_in(sample, end);
-            }
-            Cause::Pushed => self.pushed_failed += u64::from(!visit.is_complete()),
         }
     }
 
