@@ -48,8 +48,6 @@ pub enum Doubt {
     OutOf(&'static str, u64),
     /// Planned, started and ended do not add up.
     Books(String),
-    /// A worker ended early.
-    ShardDied,
     /// A threshold names a percentile with too few operations behind it.
     TooFewSamples(Judged),
 }
@@ -186,7 +184,6 @@ impl fmt::Display for Doubt {
             ),
             Self::OutOf(what, count) => write!(f, "{count} requests found no {what} left"),
             Self::Books(books) => write!(f, "the books do not balance, {books}"),
-            Self::ShardDied => f.write_str("a shard of the fleet died"),
             Self::TooFewSamples(judged) => write!(
                 f,
                 "{} operations are too few for `{}`, which needs {}",

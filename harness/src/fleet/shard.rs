@@ -39,6 +39,8 @@ pub(super) struct Shard {
     workers_max: usize,
     workers: Cell<usize>,
     waiting: Cell<usize>,
+    /// A worker panicked: the books of the shard will never balance.
+    died: Notify,
     /// Told when the measured phase is over.
     measured: RefCell<Option<Measuring>>,
 }
@@ -94,6 +96,7 @@ impl Shard {
             workers_max: usize::try_from(connections).unwrap_or(usize::MAX),
             workers: Cell::new(0),
             waiting: Cell::new(0),
+            died: Notify::new(),
             measured: RefCell::new(None),
             context,
         }
@@ -116,6 +119,8 @@ impl Shard {
                     None => return,
                 },
                 rung = self.alarm.rings() => self.rung(rung),
+                // The thread ends, and with it whoever waits for its answers learns that.
+                () = self.died.notified() => return,
                 told = cancel.changed(), if cancellable => cancellable = told.is_ok(),
             }
             self.go_on();
@@ -185,7 +190,13 @@ impl Shard {
                 self.work.notify_last();
             } else if self.workers.get() < self.workers_max {
                 self.workers.set(self.workers.get() + 1);
-                tokio::task::spawn_local(Rc::clone(self).serve_sessions());
+                let worker = tokio::task::spawn_local(Rc::clone(self).serve_sessions());
+                let shard = Rc::clone(self);
+                tokio::task::spawn_local(async move {
+                    if worker.await.is_err() {
+                        shard.died.notify_one();
+                    }
+                });
             } else {
                 return;
             }
