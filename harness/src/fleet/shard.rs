@@ -190,13 +190,7 @@ impl Shard {
                 self.work.notify_last();
             } else if self.workers.get() < self.workers_max {
                 self.workers.set(self.workers.get() + 1);
-                let worker = tokio::task::spawn_local(Rc::clone(self).serve_sessions());
-                let shard = Rc::clone(self);
-                tokio::task::spawn_local(async move {
-                    if worker.await.is_err() {
-                        shard.died.notify_one();
-                    }
-                });
+                tokio::task::spawn_local(Rc::clone(self).watch_over_worker());
             } else {
                 return;
             }
@@ -216,6 +210,14 @@ impl Shard {
         match self.alarm.set(after) {
             Ok(()) => self.set_ns.set(due_ns),
             Err(error) => tracing::error!(%error, "the alarm of a shard cannot be set"),
+        }
+    }
+
+    /// Starts a worker and tells the shard when it panicked.
+    async fn watch_over_worker(self: Rc<Self>) {
+        let worker = tokio::task::spawn_local(Rc::clone(&self).serve_sessions());
+        if worker.await.is_err() {
+            self.died.notify_one();
         }
     }
 
