@@ -4,9 +4,7 @@
 //! [`Load::prepare`], [`Load::go_offline`], [`Load::measure`] and [`Load::finish`] follow one
 //! another. A cancelled run passes through all of them quickly and yields what was measured.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use protocol::enrollment::PollSchedule;
 use tokio::sync::{mpsc, watch};
@@ -17,6 +15,7 @@ mod operations;
 mod outcome;
 mod plan;
 mod rotations;
+mod sum;
 
 pub use outcome::{Answers, LoadOutcome};
 pub use plan::{
@@ -31,9 +30,7 @@ pub use operations::{Errand, OperationsMix};
 use crate::admin::{AdminClient, Kept};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::fleet::{
-    AttemptRecord, Enrolled, Fleet, FleetParts, Order, RoundOrder, RoundReport, ShardReport,
-};
+use crate::fleet::{Enrolled, Fleet, FleetParts, Order, RoundOrder, RoundReport};
 use crate::interval_log::Kept as KeptSeconds;
 use crate::lab::Lab;
 use crate::ledger::Ledger;
@@ -46,6 +43,7 @@ use crate::target::Target;
 use crate::transcript::Transcript;
 use managed::Managed;
 use rotations::{Attempt, Rotations};
+use sum::{Parts, sum_up};
 
 /// From the order to measure to the first planned check-in: every shard has its timers by then, and
 /// the rotations know their devices.
@@ -57,8 +55,6 @@ const MINUTE_NS: u64 = 60_000_000_000;
 const SCOPE: &str = "load";
 /// Devices whose ids differ that are told of one by one.
 const DIFFERENCES_MAX: usize = 1_000;
-/// Reasons kept of devices that could not be set up.
-const FAILURES_MAX: usize = 10;
 
 /// What a load needs.
 #[derive(Debug)]
@@ -492,15 +488,6 @@ fn all_well(steps: Vec<Result<(), Error>>) -> Result<(), Error> {
     steps.into_iter().collect()
 }
 
-/// What a load is summed up from.
-struct Parts {
-    reports: Vec<ShardReport>,
-    attempts: Vec<Attempt>,
-    wrong: Vec<WrongAnswer>,
-    rounds: Vec<RoundOutcome>,
-    errands: errands::Run,
-}
-
 impl RoundOutcome {
     fn of(round: Round, reports: &[RoundReport]) -> Self {
         let mut outcome = Self {
@@ -521,87 +508,5 @@ impl RoundOutcome {
             outcome.busiest_permille = outcome.busiest_permille.max(report.busy_permille);
         }
         outcome
-    }
-}
-
-fn sum_up(parts: &LoadParts, from: Parts) -> LoadOutcome {
-    let plan = &parts.plan;
-    let mut outcome = LoadOutcome {
-        by_join_type: plan.by_join_type(),
-        online: plan.online(),
-        offline: u64::from(plan.options().devices) - plan.online(),
-        books: Books::default(),
-        measured: Measured::default(),
-        errands: from.errands.books,
-        seconds: Vec::new(),
-        answers: Answers::default(),
-        rotations: Vec::new(),
-        rotations_planned: u64::try_from(plan.rotations().len()).unwrap_or(u64::MAX),
-        rotations_unread: 0,
-        deliveries: BTreeMap::new(),
-        pushed_sessions: 0,
-        pushed_failed: 0,
-        setup_failed: 0,
-        setup_failures: Vec::new(),
-        in_flight_peak: 0,
-        connections_peak: 0,
-        shortages: Shortages::default(),
-        busiest_permille: None,
-        poll_ns: Vec::new(),
-        duration_s: 0.0,
-        check_ins_per_s: 0.0,
-        complete: !from.rounds.is_empty() && !*parts.cancel.borrow(),
-        target_down: false,
-    };
-    let mut records = HashMap::new();
-    for report in from.reports {
-        outcome.take(report, &mut records);
-    }
-    outcome.setup_failures.truncate(FAILURES_MAX);
-    outcome.answers.responses += from.errands.verified;
-    outcome.answers.verified += from.errands.verified;
-    from.wrong
-        .into_iter()
-        .for_each(|wrong| outcome.answers.wrong(wrong));
-    outcome.rotations = rotations::cases(plan, from.attempts, &mut records);
-    outcome.complete &= !outcome.target_down;
-    // The first round is the planned load; those after it have reports of their own.
-    if let Some(round) = from.rounds.into_iter().next() {
-        outcome.measure(plan, round);
-    }
-    outcome
-}
-
-impl LoadOutcome {
-    fn take(&mut self, report: ShardReport, records: &mut HashMap<u32, AttemptRecord>) {
-        self.answers.merge(report.answers);
-        for (class, count) in report.deliveries {
-            *self.deliveries.entry(class).or_default() += count;
-        }
-        self.pushed_sessions += report.pushed_sessions;
-        self.pushed_failed += report.pushed_failed;
-        self.setup_failed += report.setup_failed;
-        self.setup_failures.extend(report.setup_failures);
-        self.in_flight_peak += report.in_flight_peak;
-        self.connections_peak += u64::try_from(report.connections).unwrap_or(u64::MAX);
-        self.target_down |= report.target_down;
-        self.shortages.merge(report.shortages);
-        let attempts = report.attempts.into_iter();
-        records.extend(attempts.map(|record| (record.attempt, record)));
-    }
-
-    fn measure(&mut self, plan: &LoadPlan, round: RoundOutcome) {
-        let measured_ns = round.last_end_ns.saturating_sub(round.round.measured_ns);
-        // A phase that ended early is as long as it was.
-        let planned_ns = if self.complete { plan.measured_ns() } else { 0 };
-        let length = Duration::from_nanos(measured_ns.max(planned_ns));
-        self.books = round.books;
-        self.busiest_permille = round.busiest_permille;
-        self.measured = round.measured;
-        self.duration_s = length.as_secs_f64();
-        if self.duration_s > 0.0 {
-            let completed = u32::try_from(self.measured.measured.completed).unwrap_or(u32::MAX);
-            self.check_ins_per_s = f64::from(completed) / self.duration_s;
-        }
     }
 }
