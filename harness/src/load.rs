@@ -40,7 +40,7 @@ use crate::model::WrongAnswer;
 use crate::push::PushEndpoint;
 use crate::schedule::{Books, Schedule};
 use crate::target::Target;
-use crate::transcript::Transcript;
+use crate::transcript::{LoadPasswords, Transcript};
 use managed::Managed;
 use rotations::{Attempt, Rotations};
 use sum::{Parts, sum_up};
@@ -90,6 +90,7 @@ pub struct LoadParts {
 pub struct Load {
     parts: LoadParts,
     fleet: Arc<Fleet>,
+    passwords: Arc<LoadPasswords>,
     resolved: Option<mpsc::UnboundedReceiver<u32>>,
     managed: Arc<Managed>,
     attempts: Vec<Attempt>,
@@ -129,6 +130,9 @@ impl Load {
     pub async fn prepare(parts: LoadParts) -> Result<Self, Error> {
         let (resolved, receiver) = mpsc::unbounded_channel();
         let (down_sender, down) = watch::channel(false);
+        let LoadOptions { seed, devices, .. } = *parts.plan.options();
+        let passwords = LoadPasswords::new(seed, devices, parts.plan.policy());
+        let passwords = Arc::new(passwords);
         let fleet_parts = FleetParts {
             down: down_sender,
             target: parts.target.clone(),
@@ -139,12 +143,14 @@ impl Load {
             progress: parts.progress.clone(),
             cancel: parts.cancel.clone(),
             resolved,
+            passwords: Arc::clone(&passwords),
         };
         parts.progress.plan(parts.plan.rate().events());
         let fleet = Fleet::start(fleet_parts)?;
         let mut load = Self {
             parts,
             fleet: Arc::new(fleet),
+            passwords,
             resolved: Some(receiver),
             managed: Arc::default(),
             attempts: Vec::new(),
@@ -278,6 +284,7 @@ impl Load {
             lab: self.parts.lab.clone(),
             ledger: self.parts.ledger.clone(),
             managed: Arc::clone(&self.managed),
+            passwords: Arc::clone(&self.passwords),
             cancel: self.parts.cancel.clone(),
         }
     }

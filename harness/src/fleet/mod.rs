@@ -238,6 +238,7 @@ pub(crate) struct FleetParts {
     pub(crate) cancel: watch::Receiver<bool>,
     pub(crate) down: watch::Sender<bool>,
     pub(crate) resolved: mpsc::UnboundedSender<u32>,
+    pub(crate) passwords: Arc<LoadPasswords>,
 }
 
 /// What a shard is told to do. Each answer says that it was done.
@@ -367,9 +368,7 @@ impl Fleet {
         let devices = options.devices;
         let (wakes, woken): (Vec<_>, Vec<_>) =
             (0..shards).map(|_| mpsc::unbounded_channel()).unzip();
-        let policy = parts.plan.policy();
-        let passwords = Arc::new(LoadPasswords::new(options.seed, devices, policy));
-        parts.transcript.know_fleet(Arc::clone(&passwords));
+        parts.transcript.know_fleet(Arc::clone(&parts.passwords));
         let keys = Arc::new(KeyPool::of(options.keys())?);
         let context = Context {
             target: parts.target,
@@ -379,7 +378,7 @@ impl Fleet {
             ground: engine::Ground {
                 clock: parts.clock,
                 transcript: parts.transcript,
-                passwords,
+                passwords: parts.passwords,
                 progress: parts.progress,
                 channels: parts.push.open_load(devices, wakes),
                 lane: lane::LaneMode::On,

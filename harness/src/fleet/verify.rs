@@ -173,6 +173,7 @@ impl Engine {
 
     /// The directory took an upload.
     fn uploaded(&mut self, local: usize, body: &[u8]) {
+        self.ground.passwords.taken(self.index_of(local));
         if let Some(slot) = self.slots.get_mut(local) {
             if let Some(belief) = &mut slot.belief {
                 belief.uploaded();

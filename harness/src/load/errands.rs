@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use emulator::generate_password;
 use protocol::directory::password_from_base64;
 use protocol::graph::credential::DeviceLocalCredentialInfo;
 use protocol::laps_csp::{Leaf, Value};
@@ -24,13 +23,12 @@ use crate::ledger::Ledger;
 use crate::metrics::{End, Intervals, Measured, Meter, Operation, Round, Sample};
 use crate::model::WrongAnswer;
 use crate::schedule::{Books, Schedule};
+use crate::transcript::LoadPasswords;
 
 /// Errands in flight; one that is due beyond it is not started.
 const IN_FLIGHT_MAX: usize = 64;
 /// An errand that could not start this long after its time is not started.
 const LATE_NS: u64 = 1_000_000_000;
-/// Passwords that a device of a load may have had; a device rotates a few times in a load.
-const GENERATIONS_MAX: u32 = 64;
 /// How far back the audit log is read, so that the answer stays small.
 const AUDIT_WINDOW_MS: i64 = 1_000;
 /// A literal that the enumeration of bulk actions does not have (F-233).
@@ -47,6 +45,8 @@ pub(super) struct Ground {
     pub(super) lab: Lab,
     pub(super) ledger: Ledger,
     pub(super) managed: Arc<Managed>,
+    /// What the devices uploaded.
+    pub(super) passwords: Arc<LoadPasswords>,
     /// The devices that errands are about: online and backed up.
     pub(super) devices: Arc<[u32]>,
     pub(super) cancel: watch::Receiver<bool>,
@@ -235,37 +235,20 @@ impl Ground {
         let Some(entra) = self.plan.spec(device).and_then(|spec| spec.entra_device_id) else {
             return Ok(());
         };
+        // What the target took before it is asked it must show; what comes later it may.
+        let Some(taken) = self.passwords.newest_taken(device) else {
+            return Ok(());
+        };
         let reader = self.admin.actor("password-reader", SCOPE);
         let (_op, reply) = reader.read_password_counted(&self.ledger, entra).await?;
-        let known = reply
-            .body
-            .as_ref()
-            .is_some_and(|body| body.id == entra && self.is_password_of(device, body));
+        let known = reply.body.as_ref().is_some_and(|body| {
+            body.id == entra && shows_since(&self.passwords, (device, taken), body)
+        });
         expect(
             &reply,
             known,
-            "status 200 with a password that the device set",
+            "status 200 with the newest password that the device uploaded",
         )
-    }
-
-    /// True when the newest password shown is one that the device can have set: passwords are a
-    /// function of device and generation.
-    fn is_password_of(&self, device: u32, shown: &DeviceLocalCredentialInfo) -> bool {
-        let Some(spec) = self.plan.spec(device) else {
-            return false;
-        };
-        // The order of the entries is left to the target; of equal times the one listed first.
-        let entries = shown.credentials.iter().flatten().rev();
-        let newest = entries.max_by_key(|entry| entry.backup_date_time);
-        let base64 = newest.and_then(|entry| entry.password_base64.as_ref());
-        let Some(text) = base64.and_then(|base64| password_from_base64(base64.expose())) else {
-            return false;
-        };
-        let (complexity, length) = self.plan.password_policy();
-        (1..=GENERATIONS_MAX).any(|generation| {
-            let key = (spec.seed, spec.index, generation);
-            generate_password(key, complexity, length).expose() == text.as_str()
-        })
     }
 
     async fn read_audit(&self) -> Result<(), Flaw> {
@@ -402,6 +385,22 @@ impl Run {
         meter.record(operation, over.sample, end);
         Ok(())
     }
+}
+
+/// True unless the newest password shown is none that the device uploaded, or an older one than the
+/// one with the number `taken`.
+fn shows_since(
+    passwords: &LoadPasswords,
+    (device, taken): (u32, u32),
+    shown: &DeviceLocalCredentialInfo,
+) -> bool {
+    let entries = || shown.credentials.iter().flatten();
+    let newest = entries().map(|entry| entry.backup_date_time).max();
+    // The order of the entries is left to the target, so that of equal times each may be the newest.
+    entries()
+        .filter(|entry| Some(entry.backup_date_time) == newest)
+        .filter_map(|entry| password_from_base64(entry.password_base64.as_ref()?.expose()))
+        .any(|text| passwords.is_since((device, taken), &text).unwrap_or(true))
 }
 
 /// The errand that is due next, taken from its queue.
