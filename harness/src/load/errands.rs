@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use protocol::directory::password_from_base64;
 use protocol::graph::credential::DeviceLocalCredentialInfo;
+use protocol::graph::policy::{ConfigurationPolicy, leaves_from_settings};
 use protocol::laps_csp::{Leaf, Value};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -33,6 +34,12 @@ const LATE_NS: u64 = 1_000_000_000;
 const AUDIT_WINDOW_MS: i64 = 1_000;
 /// A literal that the enumeration of bulk actions does not have (F-233).
 const BULK_LITERAL: &str = "rotateLocalAdminPassword";
+/// Name of the policy that is edited.
+const SCRATCH: &str = "load scratch";
+/// The shortest password that an edit asks for (F-023).
+const LENGTH_MIN: i32 = 8;
+/// How many lengths edits ask for in turn.
+const LENGTHS: u64 = 50;
 /// Who is signed in, by turns.
 const USER: &str = "load-user@muster.test";
 
@@ -68,12 +75,34 @@ pub(super) struct Scratch {
     policy: Uuid,
 }
 
+impl Scratch {
+    /// True for the policy with settings that an edit gives it. Several edits may be under way, so
+    /// any of their lengths is right; none else is. An answer may leave the settings out.
+    fn is_shown(self, policy: &ConfigurationPolicy) -> bool {
+        let fit = |settings: &Vec<_>| {
+            leaves_from_settings(settings)
+                .is_ok_and(|shown| (0..LENGTHS).any(|event| shown == leaves(length_of(event))))
+        };
+        policy.name == SCRATCH
+            && policy.id == Some(self.policy)
+            && policy.settings.as_ref().is_none_or(fit)
+    }
+}
+
 /// One errand that is over.
 struct Over {
     errand: Errand,
     sample: Sample,
-    /// `None` without an answer.
-    judged: Option<Result<(), WrongAnswer>>,
+    ended: Ended,
+}
+
+/// How an errand ended.
+enum Ended {
+    Right,
+    Wrong(WrongAnswer),
+    NoAnswer,
+    /// There is no device that it can be about: nothing was sent.
+    NotStarted,
 }
 
 /// The events of one errand.
@@ -87,7 +116,7 @@ impl Ground {
     /// Makes what the errands need: a policy to edit and a user to sign in.
     pub(super) async fn set_up(&self) -> Result<Scratch, Error> {
         let admin = self.admin.actor("policy-admin", SCOPE);
-        let policy = admin.create_policy("load scratch", &leaves(14)).await?;
+        let policy = admin.create_policy(SCRATCH, &leaves(length_of(0))).await?;
         let policy = policy
             .require("POST /deviceManagement/configurationPolicies")?
             .id;
@@ -134,7 +163,6 @@ impl Ground {
                 books.not_started += 1;
                 continue;
             }
-            books.started += 1;
             let ground = self.clone();
             flying.spawn(async move { ground.go(scratch, (errand, event), at_ns).await });
         }
@@ -197,13 +225,14 @@ impl Ground {
             Errand::SignIn => self.sign_in(event).await,
             Errand::BulkAttempt => self.ask_in_bulk(event).await,
         };
-        let judged = match judged {
-            Ok(()) => Some(Ok(())),
-            Err(Flaw::Wrong(wrong)) => Some(Err(wrong)),
+        let ended = match judged {
+            Ok(()) => Ended::Right,
+            Err(Flaw::Wrong(wrong)) => Ended::Wrong(wrong),
             Err(Flaw::NoAnswer(error)) => {
                 tracing::debug!(%error, "an errand without answer");
-                None
+                Ended::NoAnswer
             }
+            Err(Flaw::NoDevice) => Ended::NotStarted,
         };
         Over {
             errand,
@@ -213,32 +242,24 @@ impl Ground {
                 sent_ns,
                 ended_ns: self.clock.monotonic_ns(),
             },
-            judged,
+            ended,
         }
     }
 
-    /// A device of the errand's turn: online, managed, backed up.
-    fn device(&self, event: u64) -> Option<(u32, Uuid)> {
-        let count = u64::try_from(self.devices.len()).unwrap_or(u64::MAX);
-        let place = usize::try_from(event % count.max(1)).ok()?;
-        // One that did not enrol is not in the list of managed devices: the next one, then.
-        let in_turn = self.devices.iter().cycle().skip(place);
-        in_turn
-            .take(self.devices.len())
-            .find_map(|device| Some((*device, self.managed.id(*device)?)))
+    /// A managed device of the errand's turn.
+    fn device(&self, event: u64) -> Result<Uuid, Flaw> {
+        // One that did not enrol is not in the list of managed devices.
+        in_turn(&self.devices, event, |device| self.managed.id(device)).ok_or(Flaw::NoDevice)
     }
 
     async fn read_password(&self, event: u64) -> Result<(), Flaw> {
-        let Some((device, _)) = self.device(event) else {
-            return Ok(());
+        let readable = |device| {
+            let entra = self.plan.entra_device_id(device)?;
+            // What the target took before it is asked it must show; what comes later it may.
+            Some((device, entra, self.passwords.newest_taken(device)?))
         };
-        let Some(entra) = self.plan.spec(device).and_then(|spec| spec.entra_device_id) else {
-            return Ok(());
-        };
-        // What the target took before it is asked it must show; what comes later it may.
-        let Some(taken) = self.passwords.newest_taken(device) else {
-            return Ok(());
-        };
+        let device = in_turn(&self.devices, event, readable).ok_or(Flaw::NoDevice)?;
+        let (device, entra, taken) = device;
         let reader = self.admin.actor("password-reader", SCOPE);
         let (_op, reply) = reader.read_password_counted(&self.ledger, entra).await?;
         let known = reply.body.as_ref().is_some_and(|body| {
@@ -279,23 +300,18 @@ impl Ground {
 
     async fn edit(&self, scratch: Scratch, event: u64) -> Result<(), Flaw> {
         let admin = self.admin.actor("policy-admin", SCOPE);
-        let length = 8 + i32::try_from(event % 50).unwrap_or_default();
         let put = admin
-            .replace_policy(scratch.policy, "load scratch", &leaves(length))
+            .replace_policy(scratch.policy, SCRATCH, &leaves(length_of(event)))
             .await?;
         expect(&put, true, "status 204 for PUT of a policy")?;
         let shown = admin.policy(scratch.policy).await?;
-        // Several edits may be under way, so any of the lengths is right; none else is.
-        let named = shown.body.as_ref().is_some_and(|policy| {
-            policy.name == "load scratch" && policy.id == Some(scratch.policy)
-        });
-        expect(&shown, named, "status 200 with the policy that was put")
+        let put = shown.body.as_ref();
+        let put = put.is_some_and(|policy| scratch.is_shown(policy));
+        expect(&shown, put, "status 200 with the policy that was put")
     }
 
     async fn sign_in(&self, event: u64) -> Result<(), Flaw> {
-        let Some((_, managed)) = self.device(event) else {
-            return Ok(());
-        };
+        let managed = self.device(event)?;
         let user = event.is_multiple_of(2).then_some(USER);
         match self.lab.sign_in(managed, user).await {
             Ok(()) => Ok(()),
@@ -308,9 +324,7 @@ impl Ground {
     }
 
     async fn ask_in_bulk(&self, event: u64) -> Result<(), Flaw> {
-        let Some((_, managed)) = self.device(event) else {
-            return Ok(());
-        };
+        let managed = self.device(event)?;
         let operator = self.admin.actor("rotate-operator", SCOPE);
         let reply = operator.execute_action(BULK_LITERAL, &[managed]).await?;
         if reply.status == 400 {
@@ -327,6 +341,8 @@ impl Ground {
 enum Flaw {
     Wrong(WrongAnswer),
     NoAnswer(Error),
+    /// There is no device that it can be about: nothing was sent.
+    NoDevice,
 }
 
 impl Flaw {
@@ -365,19 +381,23 @@ impl Run {
         let over = over.map_err(|panic| Error::Harness(format!("errand: {panic}")))?;
         let operation = over.errand.operation();
         let books = self.books.entry(operation).or_default();
-        let end = match over.judged {
-            Some(judged) => {
-                self.verified += 1;
-                judged.map_or_else(
-                    |wrong| {
-                        self.wrong.push(wrong);
-                        End::Failed
-                    },
-                    |()| End::Completed,
-                )
+        let end = match over.ended {
+            Ended::NotStarted => {
+                books.not_started += 1;
+                return Ok(());
             }
-            None => End::Failed,
+            Ended::Right => {
+                self.verified += 1;
+                End::Completed
+            }
+            Ended::Wrong(wrong) => {
+                self.verified += 1;
+                self.wrong.push(wrong);
+                End::Failed
+            }
+            Ended::NoAnswer => End::Failed,
         };
+        books.started += 1;
         match end {
             End::Completed => books.completed += 1,
             End::Failed => books.failed += 1,
@@ -385,6 +405,14 @@ impl Run {
         meter.record(operation, over.sample, end);
         Ok(())
     }
+}
+
+/// The first of the devices, from the one whose turn it is, of which `choose` makes something.
+fn in_turn<T>(devices: &[u32], event: u64, choose: impl FnMut(u32) -> Option<T>) -> Option<T> {
+    let count = u64::try_from(devices.len()).unwrap_or(u64::MAX);
+    let place = usize::try_from(event % count.max(1)).ok()?;
+    let (before, from) = devices.split_at_checked(place)?;
+    from.iter().chain(before).copied().find_map(choose)
 }
 
 /// True unless the newest password shown is none that the device uploaded, or an older one than the
@@ -423,9 +451,17 @@ async fn cancelled(cancel: &mut watch::Receiver<bool>) {
     }
 }
 
+/// The length of passwords that an edit sets.
+fn length_of(event: u64) -> i32 {
+    LENGTH_MIN + i32::try_from(event % LENGTHS).unwrap_or_default()
+}
+
 fn leaves(length: i32) -> BTreeMap<Leaf, Value> {
     BTreeMap::from([
         (Leaf::BackupDirectory, Value::Int(1)),
         (Leaf::PasswordLength, Value::Int(length)),
     ])
 }
+
+#[cfg(test)]
+mod tests;
