@@ -475,6 +475,7 @@ impl Load {
                 clock: self.parts.clock.clone(),
                 fleet: Arc::clone(&self.fleet),
                 managed: Arc::clone(&self.managed),
+                passwords: Arc::clone(&self.passwords),
                 actor: self.parts.admin.actor(ROTATION_ACTOR, SCOPE),
                 ledger: self.parts.ledger.clone(),
                 progress: self.parts.progress.clone(),

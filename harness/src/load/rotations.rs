@@ -1,17 +1,20 @@
 //! The rotation requests of a load: made as planned while the fleet checks in, and looked up in
 //! the admin plane when it has ended.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use uuid::Uuid;
 
 mod actions;
+mod requests;
 
 pub(super) use actions::read_actions;
+
+use requests::{Answered, Requests};
 
 use super::managed::Managed;
 use super::{AttemptKind, LoadPlan, PlannedRotation, Progress};
@@ -21,8 +24,8 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::fleet::{AttemptRecord, Begin, Begun, Fleet};
 use crate::ledger::{Ledger, OpId};
-use crate::metrics::{End, Intervals, Measured, Meter, Operation, Round, Sample};
-use crate::transcript::ExchangeId;
+use crate::metrics::{Intervals, Measured, Meter, Round};
+use crate::transcript::{ExchangeId, LoadPasswords};
 
 /// Longest wait, after the last request, for the devices to come to an end of their rotations.
 const RESOLVE: Duration = Duration::from_secs(10);
@@ -40,6 +43,7 @@ pub(super) struct Ground {
     pub(super) clock: Clock,
     pub(super) fleet: Arc<Fleet>,
     pub(super) managed: Arc<Managed>,
+    pub(super) passwords: Arc<LoadPasswords>,
     pub(super) actor: Actor,
     pub(super) ledger: Ledger,
     pub(super) progress: Progress,
@@ -84,11 +88,7 @@ pub(super) struct Rotations {
     ground: Ground,
     resolved: mpsc::UnboundedReceiver<u32>,
     start_ns: u64,
-    meter: Meter,
-    /// When the request of a busy device was planned and sent.
-    asked: BTreeMap<u32, (u64, u64)>,
-    /// Devices whose last request is not over.
-    busy: HashSet<u32>,
+    requests: Requests,
     /// The devices of each kind, the next one to take first.
     spare: BTreeMap<AttemptKind, VecDeque<u32>>,
     made: JoinSet<Result<Attempt, Error>>,
@@ -109,13 +109,12 @@ impl Rotations {
             AttemptKind::Unbacked,
         ];
         let spare = kinds.map(|kind| (kind, ground.plan.candidates(kind).into()));
+        let requests = Requests::new(Arc::clone(&ground.passwords), meter);
         Ok(Self {
             ground,
             resolved,
             start_ns: round.start_ns,
-            meter,
-            asked: BTreeMap::new(),
-            busy: HashSet::new(),
+            requests,
             spare: BTreeMap::from(spare),
             made: JoinSet::new(),
             attempts: Vec::new(),
@@ -127,68 +126,70 @@ impl Rotations {
         let plan = Arc::clone(&self.ground.plan);
         for (number, planned) in (0..).zip(plan.rotations()) {
             let at = self.ground.clock.deadline(self.start_ns + planned.at_ns);
-            if !self.wait_until(at).await {
+            if !self.wait_until(at).await? {
                 break;
             }
             self.request(number, planned).await?;
         }
         self.settle().await?;
         self.attempts.sort_by_key(|attempt| attempt.number);
-        Ok((self.attempts, self.meter.read()))
-    }
-
-    /// Takes note of when a request was planned and is sent. One that must come to nothing is over
-    /// with its answer: it is no rotation to be timed.
-    fn ask(&mut self, planned: &PlannedRotation, device: u32) {
-        match planned.kind {
-            AttemptKind::Online => {
-                let sent_ns = self.ground.clock.monotonic_ns();
-                let planned_ns = self.start_ns + planned.at_ns;
-                self.asked.insert(device, (planned_ns, sent_ns));
-            }
-            AttemptKind::Offline | AttemptKind::Unbacked => {}
-        }
+        let measured = self.requests.finish(self.ground.clock.monotonic_ns());
+        Ok((self.attempts, measured))
     }
 
     /// The target knows the end of the device's request.
     fn over(&mut self, device: u32) {
-        self.busy.remove(&device);
-        if let Some((intended_ns, sent_ns)) = self.asked.remove(&device) {
-            let sample = Sample {
-                intended_ns,
-                begun_ns: sent_ns,
-                sent_ns,
-                ended_ns: self.ground.clock.monotonic_ns(),
-            };
-            self.meter.record(Operation::Rotate, sample, End::Completed);
-        }
+        let now_ns = self.ground.clock.monotonic_ns();
+        self.requests.over(device, now_ns);
+    }
+
+    /// A request was answered, or will have no answer.
+    fn made(&mut self, made: Result<Result<Attempt, Error>, JoinError>) -> Result<(), Error> {
+        let made = made.map_err(|panic| Error::Harness(format!("rotation request: {panic}")))?;
+        let attempt = made?;
+        let answered = Answered {
+            status: attempt.status,
+        };
+        self.requests.answered(attempt.device, answered);
+        self.attempts.push(attempt);
+        Ok(())
     }
 
     /// Waits and takes note of what ends meanwhile; false when the load ends early.
-    async fn wait_until(&mut self, at: tokio::time::Instant) -> bool {
+    async fn wait_until(&mut self, at: tokio::time::Instant) -> Result<bool, Error> {
         let ended = self.ground.clone();
         let mut ended = std::pin::pin!(ended.ended());
         loop {
             tokio::select! {
                 biased;
-                () = &mut ended => return false,
+                () = &mut ended => return Ok(false),
                 Some(device) = self.resolved.recv() => self.over(device),
-                () = tokio::time::sleep_until(at) => return true,
+                Some(made) = self.made.join_next() => self.made(made)?,
+                () = tokio::time::sleep_until(at) => return Ok(true),
             }
         }
+    }
+
+    fn begin(&mut self, planned: &PlannedRotation, device: u32) {
+        // What was told until now is of former requests: the device was free.
+        while let Ok(device) = self.resolved.try_recv() {
+            self.over(device);
+        }
+        let now_ns = self.ground.clock.monotonic_ns();
+        let times_ns = (self.start_ns + planned.at_ns, now_ns);
+        self.requests.begin((device, planned.kind), times_ns);
     }
 
     /// Makes one request on a device that is free, the planned one if it can be.
     async fn request(&mut self, number: u32, planned: &PlannedRotation) -> Result<(), Error> {
         for _ in 0..POSTPONED_MAX {
             if let Some((device, begun)) = self.free_device(number, planned).await? {
-                self.busy.insert(device);
-                self.ask(planned, device);
+                self.begin(planned, device);
                 self.post(number, (device, planned.kind), begun);
                 return Ok(());
             }
             let later = tokio::time::Instant::now() + POSTPONE;
-            if !self.wait_until(later).await {
+            if !self.wait_until(later).await? {
                 return Ok(());
             }
         }
@@ -207,7 +208,7 @@ impl Rotations {
             let Some(device) = next.take().or_else(|| self.next_spare(kind)) else {
                 break;
             };
-            if self.busy.contains(&device) || self.ground.managed.id(device).is_none() {
+            if self.requests.is_open(device) || self.ground.managed.id(device).is_none() {
                 continue;
             }
             let begin = Begin {
@@ -267,31 +268,18 @@ impl Rotations {
     /// Collects the answers and waits for the devices.
     async fn settle(&mut self) -> Result<(), Error> {
         while let Some(made) = self.made.join_next().await {
-            let made =
-                made.map_err(|panic| Error::Harness(format!("rotation request: {panic}")))?;
-            self.attempts.push(made?);
+            self.made(made)?;
         }
         let limit = tokio::time::Instant::now() + RESOLVE;
         let ended = self.ground.clone();
         let mut ended = std::pin::pin!(ended.ended());
-        while !self.busy.is_empty() {
+        while !self.requests.is_empty() {
             tokio::select! {
                 biased;
                 Some(device) = self.resolved.recv() => self.over(device),
                 () = &mut ended => break,
                 () = tokio::time::sleep_until(limit) => break,
             }
-        }
-        // What nobody told the end of took as long as it was waited for.
-        let ended_ns = self.ground.clock.monotonic_ns();
-        for (_, (intended_ns, sent_ns)) in std::mem::take(&mut self.asked) {
-            let sample = Sample {
-                intended_ns,
-                begun_ns: sent_ns,
-                sent_ns,
-                ended_ns,
-            };
-            self.meter.record(Operation::Rotate, sample, End::Failed);
         }
         Ok(())
     }
