@@ -33,6 +33,8 @@ const RESOLVE: Duration = Duration::from_secs(10);
 const POSTPONE: Duration = Duration::from_millis(10);
 /// Devices tried for one request before it is put off.
 const TRIED_MAX: usize = 32;
+/// A request that could not be made until this long after the measured phase is not started.
+const LATE_NS: u64 = 1_000_000_000;
 /// How often one request is put off before it is dropped.
 const POSTPONED_MAX: usize = 200;
 
@@ -88,11 +90,21 @@ pub(super) struct Rotations {
     ground: Ground,
     resolved: mpsc::UnboundedReceiver<u32>,
     start_ns: u64,
+    /// When the measured phase is over: no request is put off beyond it.
+    end_ns: u64,
     requests: Requests,
     /// The devices of each kind, the next one to take first.
     spare: BTreeMap<AttemptKind, VecDeque<u32>>,
     made: JoinSet<Result<Attempt, Error>>,
     attempts: Vec<Attempt>,
+}
+
+/// Whether a planned request was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    Yes,
+    /// No device was free for it in its time.
+    No,
 }
 
 impl Rotations {
@@ -109,11 +121,13 @@ impl Rotations {
             AttemptKind::Unbacked,
         ];
         let spare = kinds.map(|kind| (kind, ground.plan.candidates(kind).into()));
+        let end_ns = round.measured_ns + ground.plan.measured_ns();
         let requests = Requests::new(Arc::clone(&ground.passwords), meter);
         Ok(Self {
             ground,
             resolved,
             start_ns: round.start_ns,
+            end_ns,
             requests,
             spare: BTreeMap::from(spare),
             made: JoinSet::new(),
@@ -124,12 +138,17 @@ impl Rotations {
     /// Makes the requests at their times and waits, bounded, until the devices are done with them.
     pub(super) async fn run(mut self) -> Result<(Vec<Attempt>, Measured), Error> {
         let plan = Arc::clone(&self.ground.plan);
+        let mut made = 0;
         for (number, planned) in (0..).zip(plan.rotations()) {
             let at = self.ground.clock.deadline(self.start_ns + planned.at_ns);
-            if !self.wait_until(at).await? {
+            if !self.wait_until(at).await? || self.is_past(self.end_ns + LATE_NS) {
                 break;
             }
-            self.request(number, planned).await?;
+            made += u64::from(self.request(number, planned).await? == Made::Yes);
+        }
+        let planned = u64::try_from(plan.rotations().len()).unwrap_or(u64::MAX);
+        if made < planned {
+            tracing::warn!(planned, made, "rotations not started");
         }
         self.settle().await?;
         self.attempts.sort_by_key(|attempt| attempt.number);
@@ -181,20 +200,23 @@ impl Rotations {
     }
 
     /// Makes one request on a device that is free, the planned one if it can be.
-    async fn request(&mut self, number: u32, planned: &PlannedRotation) -> Result<(), Error> {
+    async fn request(&mut self, number: u32, planned: &PlannedRotation) -> Result<Made, Error> {
         for _ in 0..POSTPONED_MAX {
             if let Some((device, begun)) = self.free_device(number, planned).await? {
                 self.begin(planned, device);
                 self.post(number, (device, planned.kind), begun);
-                return Ok(());
+                return Ok(Made::Yes);
             }
             let later = tokio::time::Instant::now() + POSTPONE;
-            if !self.wait_until(later).await? {
-                return Ok(());
+            if !self.wait_until(later).await? || self.is_past(self.end_ns) {
+                break;
             }
         }
-        tracing::warn!(number, "no device free for a planned rotation");
-        Ok(())
+        Ok(Made::No)
+    }
+
+    fn is_past(&self, end_ns: u64) -> bool {
+        self.ground.clock.monotonic_ns() >= end_ns
     }
 
     async fn free_device(
