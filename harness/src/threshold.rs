@@ -202,16 +202,22 @@ impl Threshold {
     }
 }
 
-/// What failed or was not started, and all there were to be.
+/// What failed or was not started, and all there were to be. Parts of other operations, such as
+/// messages, are planned by nobody: of them what was begun counts.
 fn errors(measured: &Measured, operation: Operation) -> (u64, u64) {
-    if operation == Operation::CheckIn {
-        let books = &measured.measured;
-        (books.failed + books.not_started, books.planned)
+    let books = if operation == Operation::CheckIn {
+        Some(&measured.measured)
     } else {
+        measured.books.get(&operation)
+    };
+    let timed = || {
         measured
             .of(operation)
             .map_or((0, 0), |timings| (timings.failed(), timings.count()))
-    }
+    };
+    books.map_or_else(timed, |books| {
+        (books.failed + books.not_started, books.planned)
+    })
 }
 
 impl FromStr for Threshold {

@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use crate::load::LoadOutcome;
 use crate::metrics::{Measured, Metric, Operation, Quantile};
 use crate::quantity::rounded_us;
 use crate::threshold::{Held, Judged, Threshold};
@@ -109,9 +108,9 @@ pub fn too_few(judged: &[Judged]) -> impl Iterator<Item = Doubt> {
     few.cloned().map(Doubt::TooFewSamples)
 }
 
-/// What speaks against the errands of a load.
-pub fn errands(outcome: &LoadOutcome) -> impl Iterator<Item = Doubt> {
-    let unbalanced = outcome.errands.iter().filter(|(_, books)| !books.balance());
+/// What speaks against the books of what administrators did.
+pub fn errands(measured: &Measured) -> impl Iterator<Item = Doubt> {
+    let unbalanced = measured.books.iter().filter(|(_, books)| !books.balance());
     unbalanced.map(|(operation, books)| Doubt::Books(format!("{operation}: {books:?}")))
 }
 

@@ -63,7 +63,7 @@ pub(super) struct Ground {
 #[derive(Debug, Default)]
 pub(super) struct Run {
     pub(super) measured: Measured,
-    pub(super) books: BTreeMap<Operation, Books>,
+    books: BTreeMap<Operation, Books>,
     pub(super) wrong: Vec<WrongAnswer>,
     /// Answers held against what they must be.
     pub(super) verified: u64,
@@ -169,7 +169,7 @@ impl Ground {
         while let Some(over) = flying.join_next().await {
             run.take(over, &mut meter)?;
         }
-        run.measured = meter.read();
+        run.close(&mut meter);
         Ok(run)
     }
 
@@ -212,7 +212,7 @@ impl Ground {
                 tracing::error!(%error, "errand lost");
             }
         }
-        run.measured = meter.read();
+        run.close(&mut meter);
         run
     }
 
@@ -373,6 +373,11 @@ fn expect<T>(reply: &Reply<T>, fits: bool, required: &str) -> Result<(), Flaw> {
 }
 
 impl Run {
+    fn close(&mut self, meter: &mut Meter) {
+        self.measured = meter.read();
+        self.measured.books = std::mem::take(&mut self.books);
+    }
+
     fn take(
         &mut self,
         over: Result<Over, tokio::task::JoinError>,

@@ -7,7 +7,7 @@ use protocol::JoinType;
 use crate::case::RotationCase;
 use crate::fleet::Shortages;
 use crate::interval_log::Row;
-use crate::metrics::{Measured, Operation};
+use crate::metrics::Measured;
 use crate::model::WrongAnswer;
 use crate::schedule::Books;
 
@@ -81,10 +81,9 @@ pub struct LoadOutcome {
     pub offline: u64,
     /// Planned check-ins, warm-up included.
     pub books: Books,
-    /// The same by window, and how long everything took in the measured phase.
+    /// The same by window, what administrators did, and how long everything took in the measured
+    /// phase.
     pub measured: Measured,
-    /// Errands of administrators.
-    pub errands: BTreeMap<Operation, Books>,
     /// Every second of the load.
     pub seconds: Vec<Row>,
     /// The answers.

@@ -122,7 +122,12 @@ impl Rotations {
         ];
         let spare = kinds.map(|kind| (kind, ground.plan.candidates(kind).into()));
         let end_ns = round.measured_ns + ground.plan.measured_ns();
-        let requests = Requests::new(Arc::clone(&ground.passwords), meter);
+        let planned = ground.plan.rotations().iter();
+        let planned = planned
+            .filter(|one| one.kind == AttemptKind::Online)
+            .count();
+        let planned = u64::try_from(planned).unwrap_or(u64::MAX);
+        let requests = Requests::new(Arc::clone(&ground.passwords), meter, planned);
         Ok(Self {
             ground,
             resolved,

@@ -31,7 +31,6 @@ pub(super) fn sum_up(parts: &LoadParts, from: Parts) -> LoadOutcome {
         offline: u64::from(plan.options().devices) - plan.online(),
         books: Books::default(),
         measured: Measured::default(),
-        errands: from.errands.books,
         seconds: Vec::new(),
         answers: Answers::default(),
         rotations: Vec::new(),

@@ -54,6 +54,8 @@ pub struct Measured {
     pub warm_up: Books,
     /// Check-ins planned in the measured phase.
     pub measured: Books,
+    /// Other operations of which it is known how many were planned in the measured phase.
+    pub books: BTreeMap<Operation, Books>,
     /// Operations planned in the measured phase.
     pub timings: BTreeMap<Operation, Timings>,
 }
@@ -103,6 +105,7 @@ impl Meter {
         self.sum = Measured {
             warm_up: planned(warm_up),
             measured: planned(measured),
+            books: BTreeMap::new(),
             timings: BTreeMap::new(),
         };
     }
@@ -199,6 +202,9 @@ impl Measured {
     pub fn merge(&mut self, other: &Self) {
         self.warm_up.merge(&other.warm_up);
         self.measured.merge(&other.measured);
+        for (operation, books) in &other.books {
+            self.books.entry(*operation).or_default().merge(books);
+        }
         for (operation, timings) in &other.timings {
             self.add(*operation, timings);
         }

@@ -139,7 +139,7 @@ impl Ground {
             out_of_ports: outcome.shortages.ports,
         };
         let mut doubts = validity::doubts(measured, own, &exam.thresholds);
-        doubts.extend(validity::errands(outcome));
+        doubts.extend(validity::errands(measured));
         doubts.extend(validity::too_few(&judged));
         let missed = judged.iter().filter(|judged| judged.result == Held::Missed);
         let mut causes: Vec<Cause> = missed
@@ -167,8 +167,8 @@ impl Ground {
                 .iter()
                 .map(|(operation, timings)| (operation.to_string(), rows(timings)))
                 .collect(),
-            errands: outcome
-                .errands
+            errands: measured
+                .books
                 .iter()
                 .map(|(operation, books)| (operation.to_string(), BooksRow::from(*books)))
                 .collect(),

@@ -1,4 +1,4 @@
-//! The books of planned check-ins.
+//! The books of what is planned.
 
 /// The books of the planned check-ins. What starts is counted where it starts, so that the sums
 /// prove that nothing was lost in between.

@@ -130,6 +130,35 @@ fn limits_are_kept_or_missed_by_their_comparison() {
 }
 
 #[test]
+fn an_operation_that_was_planned_and_not_started_is_an_error_of_it() {
+    let books = |not_started, failed| Books {
+        planned: 100,
+        started: 100 - not_started,
+        not_started,
+        completed: 100 - not_started - failed,
+        failed,
+    };
+    for (books, held, said) in [
+        (books(0, 0), Held::Kept, "0 of 100"),
+        (books(0, 9), Held::Kept, "9 of 100"),
+        (books(4, 6), Held::Missed, "10 of 100"),
+        // None was begun: there is no time of it.
+        (books(100, 0), Held::Missed, "100 of 100"),
+    ] {
+        for operation in [Operation::Rotate, Operation::CredentialRead] {
+            let mut measured = measured(10, 0, 0);
+            measured.books.insert(operation, books);
+            let threshold: Threshold = format!("{operation}.error_ratio<10%").parse().unwrap();
+            let judged = threshold.judge(&measured, None);
+            let seen = (judged.result, judged.measured.as_str(), judged.samples);
+            assert_eq!(seen, (held, said, 100), "{operation} {books:?}");
+            let check_ins: Threshold = "error_ratio<10%".parse().unwrap();
+            assert_eq!(check_ins.judge(&measured, None).measured, "0 of 10");
+        }
+    }
+}
+
+#[test]
 fn a_threshold_is_lost_early_only_when_nothing_can_save_it() {
     let so_far = measured(100, 3, 0);
     for (text, planned, lost) in [

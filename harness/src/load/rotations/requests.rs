@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::load::AttemptKind;
 use crate::metrics::{End, Measured, Meter, Operation, Sample};
+use crate::schedule::Books;
 use crate::transcript::LoadPasswords;
 
 /// How a request was answered.
@@ -32,14 +33,20 @@ struct Open {
 pub(super) struct Requests {
     passwords: Arc<LoadPasswords>,
     meter: Meter,
+    books: Books,
     open: BTreeMap<u32, Open>,
 }
 
 impl Requests {
-    pub(super) const fn new(passwords: Arc<LoadPasswords>, meter: Meter) -> Self {
+    /// Without a request; so many are planned that are to rotate their devices.
+    pub(super) fn new(passwords: Arc<LoadPasswords>, meter: Meter, planned: u64) -> Self {
         Self {
             passwords,
             meter,
+            books: Books {
+                planned,
+                ..Books::default()
+            },
             open: BTreeMap::new(),
         }
     }
@@ -61,6 +68,7 @@ impl Requests {
             ended_ns: None,
             answered: None,
         };
+        self.books.started += u64::from(open.rotates());
         self.open.insert(device, open);
     }
 
@@ -86,7 +94,12 @@ impl Requests {
             let ended_ns = open.ended_ns.unwrap_or(now_ns);
             self.record(&open, ended_ns, End::Failed);
         }
-        self.meter.read()
+        self.books.not_started = self.books.planned.saturating_sub(self.books.started);
+        let mut measured = self.meter.read();
+        if self.books != Books::default() {
+            measured.books.insert(Operation::Rotate, self.books);
+        }
+        measured
     }
 
     fn conclude(&mut self, device: u32) {
@@ -103,10 +116,12 @@ impl Requests {
     }
 
     fn record(&mut self, open: &Open, ended_ns: u64, end: End) {
-        match open.kind {
-            AttemptKind::Online => {}
-            // One that must come to nothing is no rotation to be timed.
-            AttemptKind::Offline | AttemptKind::Unbacked => return,
+        if !open.rotates() {
+            return;
+        }
+        match end {
+            End::Completed => self.books.completed += 1,
+            End::Failed => self.books.failed += 1,
         }
         let (intended_ns, begun_ns) = open.times_ns;
         let sample = Sample {
@@ -120,6 +135,14 @@ impl Requests {
 }
 
 impl Open {
+    /// One that must come to nothing is no rotation to be timed.
+    const fn rotates(&self) -> bool {
+        match self.kind {
+            AttemptKind::Online => true,
+            AttemptKind::Offline | AttemptKind::Unbacked => false,
+        }
+    }
+
     /// A rotation is completed when it was not refused and the target has a newer password of the
     /// device than before: neither after an Exec that failed nor after one that never came.
     fn end(&self, answered: Answered, taken: Option<u32>) -> End {

@@ -28,7 +28,7 @@ fn requests() -> (Requests, Arc<LoadPasswords>) {
     let passwords = Arc::new(LoadPasswords::new(7, 2, &BTreeMap::new()));
     let mut meter = Meter::new().unwrap();
     meter.begin(Round::default(), (0, 0), mpsc::unbounded_channel().0);
-    (Requests::new(Arc::clone(&passwords), meter), passwords)
+    (Requests::new(Arc::clone(&passwords), meter, 3), passwords)
 }
 
 fn upload(passwords: &LoadPasswords, generation: u32) {
@@ -82,6 +82,14 @@ fn a_rotation_is_completed_when_it_was_accepted_and_a_new_password_is_there() {
         let timings = measured.of(Operation::Rotate).unwrap();
         let seen = (timings.count(), timings.failed());
         assert_eq!(seen, (1, u64::from(failed)), "{steps:?}");
+        let books = Books {
+            planned: 3,
+            started: 1,
+            not_started: 2,
+            completed: u64::from(!failed),
+            failed: u64::from(failed),
+        };
+        assert_eq!(measured.books[&Operation::Rotate], books, "{steps:?}");
     }
 }
 
@@ -94,6 +102,9 @@ fn a_request_that_must_come_to_nothing_is_not_timed() {
         requests.answered(DEVICE, Answered { status: Some(204) });
         requests.over(DEVICE, 30);
         assert!(!requests.is_open(DEVICE));
-        assert!(requests.finish(40).of(Operation::Rotate).is_none());
+        let measured = requests.finish(40);
+        assert!(measured.of(Operation::Rotate).is_none());
+        let books = measured.books[&Operation::Rotate];
+        assert_eq!((books.started, books.not_started), (0, 3), "{kind:?}");
     }
 }
