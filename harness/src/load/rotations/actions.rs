@@ -1,6 +1,7 @@
 //! What the admin plane lists of the rotation requests of a load, when it has ended.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use protocol::graph::action::{DeviceActionResult, ROTATE_LOCAL_ADMIN_PASSWORD};
 use tokio::sync::watch;
@@ -8,11 +9,27 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::Attempt;
-use crate::admin::Actor;
+use crate::admin::{Actor, CONNECTIONS_MAX};
 use crate::case::ActionSeen;
 use crate::limits::POLL_INTERVAL;
 use crate::load::{LoadParts, SCOPE};
 use crate::transcript::ExchangeId;
+
+/// How long the look-ups of a load may take in all, beside the time that the target has to fail a
+/// rotation: a hundred thousand devices at 50 ms each over all connections.
+const LOOK_UP_MAX: Duration = Duration::from_secs(300);
+
+/// The same when the user stopped the run.
+const LOOK_UP_CANCELLED: Duration = Duration::from_secs(10);
+
+/// Until when the target is asked.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// For a row that is not final: every request was made before, so that it is the same for all.
+    rows: tokio::time::Instant,
+    /// For anything at all.
+    all: tokio::time::Instant,
+}
 
 /// Reads what the target lists for each attempt, and counts the attempts of which it did not tell; a
 /// row that is not final is looked at again for as long as the target may take to fail a rotation.
@@ -22,16 +39,23 @@ pub(in crate::load) async fn read_actions(
 ) -> (Vec<Attempt>, usize) {
     let actor = parts.admin.actor("rotate-operator", SCOPE);
     let devices: HashSet<Uuid> = attempts.iter().map(|attempt| attempt.managed_id).collect();
-    let mut reads = JoinSet::new();
-    for device in sorted(devices) {
+    let now = tokio::time::Instant::now();
+    let limits = if *parts.cancel.borrow() {
+        Limits {
+            rows: now,
+            all: now + LOOK_UP_CANCELLED,
+        }
+    } else {
+        Limits {
+            rows: now + parts.patience.fail,
+            all: now + parts.patience.fail + LOOK_UP_MAX,
+        }
+    };
+    let read = move |device| {
         let (actor, cancel) = (actor.clone(), parts.cancel.clone());
-        let limit = tokio::time::Instant::now() + parts.patience.fail;
-        reads.spawn(async move { (device, read_rows(&actor, device, limit, &cancel).await) });
-    }
-    let mut rows = HashMap::new();
-    while let Some(read) = reads.join_next().await {
-        rows.extend(read.ok());
-    }
+        async move { read_rows(&actor, device, limits.rows, &cancel).await }
+    };
+    let mut rows = look_up(sorted(devices), limits.all, read).await;
     // Without an answer nothing is known of the rows: no case, and so no verdict, comes of it.
     let made = attempts.len();
     attempts.retain(|attempt| {
@@ -41,6 +65,33 @@ pub(in crate::load) async fn read_actions(
     let unread = made - attempts.len();
     assign_rows(&mut attempts, &mut rows);
     (attempts, unread)
+}
+
+/// Reads of all devices, as many at once as there are connections: none waits for one. What is not
+/// read when the time is over stays unread.
+async fn look_up<T, F>(
+    devices: Vec<Uuid>,
+    limit: tokio::time::Instant,
+    read: impl Fn(Uuid) -> F,
+) -> HashMap<Uuid, T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let mut rows = HashMap::new();
+    let mut waiting = devices.into_iter();
+    let mut reads = JoinSet::new();
+    loop {
+        for device in waiting.by_ref().take(CONNECTIONS_MAX - reads.len()) {
+            let read = read(device);
+            reads.spawn(async move { (device, read.await) });
+        }
+        match tokio::time::timeout_at(limit, reads.join_next()).await {
+            Ok(Some(read)) => rows.extend(read.ok()),
+            // Dropped reads end with the set.
+            Ok(None) | Err(_) => return rows,
+        }
+    }
 }
 
 /// Accepted requests make one row each, in order; the oldest comes first here. Refused ones may
@@ -117,6 +168,9 @@ mod tests {
     use protocol::graph::action::ActionState;
     use protocol::time::UtcTicks;
 
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::fleet::Begun;
     use crate::ledger::OpId;
@@ -151,6 +205,33 @@ mod tests {
                 .collect();
             assert_eq!(with_row, expected, "{statuses:?}, {rows} rows");
         }
+    }
+
+    /// A look-up that tells how many others are under way.
+    async fn others_in_flight(in_flight: Arc<AtomicUsize>) -> usize {
+        let others = in_flight.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        in_flight.fetch_sub(1, Ordering::SeqCst);
+        others
+    }
+
+    #[tokio::test]
+    async fn as_many_look_ups_are_in_flight_as_there_are_connections() {
+        let devices: Vec<Uuid> = (1..=100).map(Uuid::from_u128).collect();
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let limit = tokio::time::Instant::now() + Duration::from_secs(3_600);
+        let read = |_device| others_in_flight(Arc::clone(&in_flight));
+        let rows = look_up(devices, limit, read).await;
+        let most = rows.values().max().map(|others| others + 1);
+        assert_eq!((rows.len(), most), (100, Some(CONNECTIONS_MAX)));
+    }
+
+    #[tokio::test]
+    async fn look_ups_that_do_not_end_are_given_up_when_their_time_is_over() {
+        let devices: Vec<Uuid> = (1..=100).map(Uuid::from_u128).collect();
+        let over = tokio::time::Instant::now();
+        let rows = look_up(devices, over, |_device| std::future::pending::<()>()).await;
+        assert!(rows.is_empty());
     }
 
     fn attempt(status: u16) -> Attempt {
