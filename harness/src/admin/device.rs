@@ -87,10 +87,11 @@ impl Actor {
         ledger: &Ledger,
         device: Uuid,
     ) -> (OpId, Result<Reply<()>, Error>) {
-        let mut repeats = Repeats::new();
+        let (mut repeats, mut first_ns) = (Repeats::new(), None);
         loop {
             let op = ledger.open(OpKind::Rotation, &self.name, device);
             let answer = self.rotate(device, op.client_request_id).await;
+            let answer = answer.map(|reply| reply.since(&mut first_ns));
             ledger.settle(op.id, outcome(&answer));
             if !repeats.again(pause(&answer)).await {
                 return (op.id, answer.map_err(Error::from));

@@ -175,12 +175,13 @@ impl Actor {
         ledger: &Ledger,
         entra_device_id: Uuid,
     ) -> Result<(OpId, Reply<DeviceLocalCredentialInfo>), Error> {
-        let mut repeats = Repeats::new();
+        let (mut repeats, mut first_ns) = (Repeats::new(), None);
         loop {
             let op = ledger.open(OpKind::Recover, &self.name, entra_device_id);
             let answer = self
                 .read_password(entra_device_id, op.client_request_id)
-                .await;
+                .await
+                .map(|reply| reply.since(&mut first_ns));
             ledger.settle(op.id, outcome(&answer));
             if !repeats.again(pause(&answer)).await {
                 return Ok((op.id, answer?));

@@ -98,6 +98,9 @@ pub struct Reply<T> {
     pub exchange: ExchangeId,
     /// The `client-request-id` that was sent.
     pub client_request_id: Uuid,
+    /// When the first request of the call was handed to a connection, on [`Clock::monotonic_ns`]:
+    /// that of the first page of a list, and the first one where calls were refused with 429.
+    pub sent_ns: u64,
     bytes: Bytes,
     /// How long to wait before the call is repeated, when it was refused with 429.
     pause: Option<Duration>,
@@ -144,6 +147,7 @@ impl<T> Reply<T> {
             error_code,
             exchange,
             client_request_id,
+            sent_ns,
             bytes,
             pause,
         } = self;
@@ -155,10 +159,18 @@ impl<T> Reply<T> {
                 error_code,
                 exchange,
                 client_request_id,
+                sent_ns,
                 bytes,
                 pause,
             },
         )
+    }
+
+    /// The same reply to a call whose first request was sent at `first_ns`, or just now for the
+    /// first one.
+    fn since(mut self, first_ns: &mut Option<u64>) -> Self {
+        self.sent_ns = *first_ns.get_or_insert(self.sent_ns);
+        self
     }
 
     /// The same reply with another body.
@@ -170,6 +182,7 @@ impl<T> Reply<T> {
             error_code: rest.error_code,
             exchange: rest.exchange,
             client_request_id: rest.client_request_id,
+            sent_ns: rest.sent_ns,
             bytes: rest.bytes,
             pause: rest.pause,
         }
@@ -326,9 +339,9 @@ impl Actor {
         call: Call<'_>,
         read: fn(&[u8]) -> Option<T>,
     ) -> Result<Reply<T>, NoAnswer> {
-        let mut repeats = Repeats::new();
+        let (mut repeats, mut first_ns) = (Repeats::new(), None);
         loop {
-            let reply = self.exchange(&call, read).await?;
+            let reply = self.exchange(&call, read).await?.since(&mut first_ns);
             if call.client_request_id.is_some() || !repeats.again(reply.pause).await {
                 return Ok(reply);
             }
@@ -396,6 +409,7 @@ impl Actor {
             error_code: (!success).then(|| error_code(&answer.body)).flatten(),
             exchange,
             client_request_id,
+            sent_ns: answer.sent_ns,
             pause: throttle::pause(&answer),
             bytes: answer.body,
         })
@@ -444,9 +458,10 @@ impl Actor {
     ) -> Result<Reply<()>, Error> {
         let separator = if path.contains('?') { '&' } else { '?' };
         let mut next = format!("{path}{separator}$top={PAGE_SIZE}");
+        let mut first_ns = None;
         for _page in 0..PAGES_MAX {
             let reply = self.call(Call::get(&next), json::<Page<T>>).await?;
-            let (page, reply) = reply.split();
+            let (page, reply) = reply.since(&mut first_ns).split();
             let Some(page) = page else {
                 return Ok(reply.with_body(None));
             };

@@ -217,13 +217,14 @@ impl Ground {
     }
 
     async fn go(&self, scratch: Scratch, (errand, event): (Errand, u64), at_ns: u64) -> Over {
-        let sent_ns = self.clock.monotonic_ns();
+        let begun_ns = self.clock.monotonic_ns();
+        let mut sent = Sent::default();
         let judged = match errand {
-            Errand::CredentialRead => self.read_password(event).await,
-            Errand::AuditRead => self.read_audit().await,
-            Errand::PolicyEdit => self.edit(scratch, event).await,
+            Errand::CredentialRead => self.read_password(event, &mut sent).await,
+            Errand::AuditRead => self.read_audit(&mut sent).await,
+            Errand::PolicyEdit => self.edit(scratch, event, &mut sent).await,
             Errand::SignIn => self.sign_in(event).await,
-            Errand::BulkAttempt => self.ask_in_bulk(event).await,
+            Errand::BulkAttempt => self.ask_in_bulk(event, &mut sent).await,
         };
         let ended = match judged {
             Ok(()) => Ended::Right,
@@ -238,8 +239,8 @@ impl Ground {
             errand,
             sample: Sample {
                 intended_ns: at_ns,
-                begun_ns: sent_ns,
-                sent_ns,
+                begun_ns,
+                sent_ns: sent.first_ns.unwrap_or(begun_ns),
                 ended_ns: self.clock.monotonic_ns(),
             },
             ended,
@@ -252,7 +253,7 @@ impl Ground {
         in_turn(&self.devices, event, |device| self.managed.id(device)).ok_or(Flaw::NoDevice)
     }
 
-    async fn read_password(&self, event: u64) -> Result<(), Flaw> {
+    async fn read_password(&self, event: u64, sent: &mut Sent) -> Result<(), Flaw> {
         let readable = |device| {
             let entra = self.plan.entra_device_id(device)?;
             // What the target took before it is asked it must show; what comes later it may.
@@ -262,6 +263,7 @@ impl Ground {
         let (device, entra, taken) = device;
         let reader = self.admin.actor("password-reader", SCOPE);
         let (_op, reply) = reader.read_password_counted(&self.ledger, entra).await?;
+        sent.note(&reply);
         let known = reply.body.as_ref().is_some_and(|body| {
             body.id == entra && shows_since(&self.passwords, (device, taken), body)
         });
@@ -272,7 +274,7 @@ impl Ground {
         )
     }
 
-    async fn read_audit(&self) -> Result<(), Flaw> {
+    async fn read_audit(&self, sent: &mut Sent) -> Result<(), Flaw> {
         let auditor = self.admin.actor("auditor", SCOPE);
         let from = self.clock.now().plus_millis(-AUDIT_WINDOW_MS).ticks();
         let filter = EventFilter {
@@ -281,6 +283,7 @@ impl Ground {
             activity: None,
         };
         let reply = auditor.audit_events(filter).await?;
+        sent.note(&reply);
         let times: Option<Vec<_>> = reply.body.as_ref().map(|events| {
             events
                 .iter()
@@ -298,11 +301,12 @@ impl Ground {
         )
     }
 
-    async fn edit(&self, scratch: Scratch, event: u64) -> Result<(), Flaw> {
+    async fn edit(&self, scratch: Scratch, event: u64, sent: &mut Sent) -> Result<(), Flaw> {
         let admin = self.admin.actor("policy-admin", SCOPE);
         let put = admin
             .replace_policy(scratch.policy, SCRATCH, &leaves(length_of(event)))
             .await?;
+        sent.note(&put);
         expect(&put, true, "status 204 for PUT of a policy")?;
         let shown = admin.policy(scratch.policy).await?;
         let put = shown.body.as_ref();
@@ -323,10 +327,11 @@ impl Ground {
         }
     }
 
-    async fn ask_in_bulk(&self, event: u64) -> Result<(), Flaw> {
+    async fn ask_in_bulk(&self, event: u64, sent: &mut Sent) -> Result<(), Flaw> {
         let managed = self.device(event)?;
         let operator = self.admin.actor("rotate-operator", SCOPE);
         let reply = operator.execute_action(BULK_LITERAL, &[managed]).await?;
+        sent.note(&reply);
         if reply.status == 400 {
             return Ok(());
         }
@@ -334,6 +339,19 @@ impl Ground {
             &reply,
             "status 400 for a bulk action outside the enumeration (contract 5)",
         ))
+    }
+}
+
+/// When the first request of an errand was handed to a connection, as far as answers tell: it may
+/// have waited for one.
+#[derive(Debug, Default)]
+struct Sent {
+    first_ns: Option<u64>,
+}
+
+impl Sent {
+    fn note<T>(&mut self, reply: &Reply<T>) {
+        self.first_ns.get_or_insert(reply.sent_ns);
     }
 }
 

@@ -95,7 +95,7 @@ pub(super) struct Rotations {
     requests: Requests,
     /// The devices of each kind, the next one to take first.
     spare: BTreeMap<AttemptKind, VecDeque<u32>>,
-    made: JoinSet<Result<Attempt, Error>>,
+    made: JoinSet<Result<(Attempt, Answered), Error>>,
     attempts: Vec<Attempt>,
 }
 
@@ -168,12 +168,12 @@ impl Rotations {
     }
 
     /// A request was answered, or will have no answer.
-    fn made(&mut self, made: Result<Result<Attempt, Error>, JoinError>) -> Result<(), Error> {
+    fn made(
+        &mut self,
+        made: Result<Result<(Attempt, Answered), Error>, JoinError>,
+    ) -> Result<(), Error> {
         let made = made.map_err(|panic| Error::Harness(format!("rotation request: {panic}")))?;
-        let attempt = made?;
-        let answered = Answered {
-            status: attempt.status,
-        };
+        let (attempt, answered) = made?;
         self.requests.answered(attempt.device, answered);
         self.attempts.push(attempt);
         Ok(())
@@ -270,15 +270,13 @@ impl Rotations {
                 .actor
                 .rotate_counted(&ground.ledger, managed_id)
                 .await;
-            let status = answer.as_ref().ok().map(|reply| reply.status);
+            let reply = answer.ok();
+            let status = reply.as_ref().map(|reply| reply.status);
+            let sent_ns = reply.as_ref().map(|reply| reply.sent_ns);
             ground.progress.rotated();
             ground.fleet.posted(device, status)?;
-            let exchanges = answer
-                .ok()
-                .map(|reply| reply.exchange)
-                .into_iter()
-                .collect();
-            Ok(Attempt {
+            let exchanges = reply.iter().map(|reply| reply.exchange).collect();
+            let attempt = Attempt {
                 number,
                 device,
                 kind,
@@ -288,7 +286,8 @@ impl Rotations {
                 begun,
                 action: None,
                 exchanges,
-            })
+            };
+            Ok((attempt, Answered { status, sent_ns }))
         });
     }
 

@@ -13,6 +13,8 @@ use crate::transcript::LoadPasswords;
 pub(super) struct Answered {
     /// `None` without an answer.
     pub(super) status: Option<u16>,
+    /// When it was handed to a connection, where an answer tells.
+    pub(super) sent_ns: Option<u64>,
 }
 
 /// A request that is not over: it is when it was answered and its device is done with it.
@@ -127,7 +129,8 @@ impl Requests {
         let sample = Sample {
             intended_ns,
             begun_ns,
-            sent_ns: begun_ns,
+            // It may have waited for a connection.
+            sent_ns: open.answered.and_then(|it| it.sent_ns).unwrap_or(begun_ns),
             ended_ns,
         };
         self.meter.record(Operation::Rotate, sample, end);

@@ -31,6 +31,13 @@ fn requests() -> (Requests, Arc<LoadPasswords>) {
     (Requests::new(Arc::clone(&passwords), meter, 3), passwords)
 }
 
+fn answered(status: Option<u16>) -> Answered {
+    Answered {
+        status,
+        sent_ns: None,
+    }
+}
+
 fn upload(passwords: &LoadPasswords, generation: u32) {
     let password = generate_password((7, u64::from(DEVICE), generation), 4, 14);
     let upload = CredentialUpload {
@@ -72,7 +79,7 @@ fn a_rotation_is_completed_when_it_was_accepted_and_a_new_password_is_there() {
         requests.begin((DEVICE, AttemptKind::Online), (10, 20));
         for (step, now_ns) in steps.iter().zip(100..) {
             match step {
-                Answer(status) => requests.answered(DEVICE, Answered { status: *status }),
+                Answer(status) => requests.answered(DEVICE, answered(*status)),
                 Upload => upload(&passwords, 2),
                 Over => requests.over(DEVICE, now_ns),
             }
@@ -99,12 +106,32 @@ fn a_request_that_must_come_to_nothing_is_not_timed() {
         let (mut requests, _passwords) = requests();
         requests.begin((DEVICE, kind), (10, 20));
         assert!(requests.is_open(DEVICE));
-        requests.answered(DEVICE, Answered { status: Some(204) });
+        requests.answered(DEVICE, answered(Some(204)));
         requests.over(DEVICE, 30);
         assert!(!requests.is_open(DEVICE));
         let measured = requests.finish(40);
         assert!(measured.of(Operation::Rotate).is_none());
         let books = measured.books[&Operation::Rotate];
         assert_eq!((books.started, books.not_started), (0, 3), "{kind:?}");
+    }
+}
+
+#[test]
+fn the_service_time_leaves_out_the_wait_for_a_connection() {
+    const MS: u64 = 1_000_000;
+    // When the request was sent, as far as an answer tells, and the times in milliseconds.
+    for (sent_ms, service_ms) in [(Some(50), 150), (None, 190)] {
+        let (mut requests, _passwords) = requests();
+        requests.begin((DEVICE, AttemptKind::Online), (0, 10 * MS));
+        let sent_ns = sent_ms.map(|ms| ms * MS);
+        let status = Some(503);
+        requests.answered(DEVICE, Answered { status, sent_ns });
+        requests.over(DEVICE, 200 * MS);
+        let measured = requests.finish(300 * MS);
+        let timings = measured.of(Operation::Rotate).unwrap();
+        let near = |us: u64, ms: u64| us.abs_diff(ms * 1_000) <= ms;
+        assert!(near(timings.latency().max, 200), "{timings:?}");
+        assert!(near(timings.service_time().max, service_ms), "{sent_ms:?}");
+        assert!(near(timings.start_delay().max, 10), "{sent_ms:?}");
     }
 }
