@@ -90,6 +90,10 @@ fn a_load_passes_with_everything_booked_and_verified() {
         assert!(row["count"].as_u64().unwrap() > 0, "{operation}");
         assert_eq!(row["failed"], 0, "{operation}");
     }
+    let rotations = &measurement["errands"]["rotate"];
+    balanced(rotations);
+    let rotated = &measurement["operations"]["rotate"]["count"];
+    assert_eq!(&rotations["started"], rotated);
     assert_eq!(
         report["load"]["responses"],
         report["load"]["verified_responses"]
@@ -519,6 +523,63 @@ fn one_event_lost_under_load_fails_and_its_operation_is_named() {
         exchanges.to_string().contains(id),
         "{id} is in no exchange of the evidence"
     );
+}
+
+#[test]
+fn an_outdated_password_under_load_fails() {
+    let _fleet = one_fleet_at_a_time();
+    let folder = Folder::new("outdated");
+    let out = folder.join("out");
+    let arguments = [
+        &["--devices", "100", "--rate", "40", "--duration", "4s"][..],
+        &["--operation", "rotate=40/s"],
+        &["--operation", "credential_read=40/s"],
+        &["--fault", "M-VIEW-stale-password"],
+        &WIDE,
+    ]
+    .concat();
+    let run = output(&load(&arguments, &out));
+    let text = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert_eq!(run.status.code(), Some(1), "{text}");
+    let report = folder.report("out");
+    let books = &report["measurement"]["errands"]["credential_read"];
+    balanced(books);
+    // Of a device that never rotated the only password is the newest.
+    assert!(books["failed"].as_u64().unwrap() > 0, "{text}");
+    let causes = strings(&report["causes"]);
+    assert!(
+        causes.contains("the newest password that the device uploaded"),
+        "{causes}"
+    );
+}
+
+#[test]
+fn without_a_device_to_rotate_nothing_is_waited_for() {
+    let _fleet = one_fleet_at_a_time();
+    let folder = Folder::new("no-backup");
+    let out = folder.join("out");
+    let run = output(&[
+        "run",
+        "--devices",
+        "80",
+        "--mix",
+        "entra=100",
+        "--duration",
+        "3s",
+        "--fault",
+        "M-JOIN-entra-refused",
+        "--report",
+        &out,
+    ]);
+    let text = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert_eq!(run.status.code(), Some(1), "{text}");
+    let report = folder.report("out");
+    let books = &report["measurement"]["errands"]["rotate"];
+    balanced(books);
+    // Each of them put off for two seconds would be minutes.
+    assert!(books["planned"].as_u64().unwrap() > 60, "{books}");
+    assert_eq!(books["not_started"], books["planned"], "{text}");
+    assert!(report["run"]["wall_s"].as_f64().unwrap() < 60.0, "{text}");
 }
 
 #[test]
