@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use harness::catalogue::{Area, RequirementSet};
 use harness::fleet::mix::{Mix, PPM_ONE};
-use harness::load::{CONNECTIONS, IN_FLIGHT, OperationsMix};
+use harness::load::{CONNECTIONS, OperationsMix};
 use harness::quantity::time_ns;
 use harness::schedule::spec::{PhaseSpec, RateSpec};
 use harness::threshold::Threshold;
@@ -123,9 +123,10 @@ pub(crate) struct Bounds {
     #[arg(long, value_name = "N", default_value_t = CONNECTIONS, value_parser = clap::value_parser!(u32).range(1..=16_000))]
     pub connections: u32,
     /// Sessions of the fleet under way at a time, those that wait for a connection with them; a
-    /// check-in that is due beyond them is not started.
-    #[arg(long, value_name = "N", default_value_t = IN_FLIGHT, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub in_flight: u32,
+    /// check-in that is due beyond them is not started [default: 2048, or as many as a storm
+    /// starts].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub in_flight: Option<u32>,
 }
 
 #[derive(Args, Debug)]

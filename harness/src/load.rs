@@ -19,8 +19,8 @@ mod sum;
 
 pub use outcome::{Answers, LoadOutcome};
 pub use plan::{
-    AttemptKind, CONNECTIONS, IN_FLIGHT, LoadOptions, LoadPlan, Member, OWN_KEYS_MAX,
-    PlannedRotation, ROTATION_ACTOR, manages,
+    AttemptKind, CONNECTIONS, LoadOptions, LoadPlan, Member, OWN_KEYS_MAX, PlannedRotation,
+    ROTATION_ACTOR, manages,
 };
 
 pub use crate::fleet::mix::Mix;

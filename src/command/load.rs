@@ -67,7 +67,7 @@ fn fleet(arguments: &LoadArgs) -> Result<FleetFile, Error> {
     load.key_pool = arguments.key_pool.or(load.key_pool);
     load.shards = arguments.shards.map(usize::from).or(load.shards);
     load.connections = arguments.bounds.connections;
-    load.in_flight = arguments.bounds.in_flight;
+    load.in_flight = arguments.bounds.in_flight.or(load.in_flight);
     if let Some(phases) = &arguments.schedule {
         load.phases.clone_from(&phases.0);
     }

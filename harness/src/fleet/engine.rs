@@ -132,7 +132,7 @@ impl Engine {
             events: 0,
         };
         let devices = place.devices(plan.members().len());
-        let in_flight_max = u64::from(place.share(plan.options().in_flight));
+        let in_flight_max = u64::from(place.share(plan.options().in_flight_max()));
         let mut engine = Self {
             lane: Lane::new(ground.lane),
             ground,

@@ -32,7 +32,7 @@ mod rotations;
 mod tests;
 
 pub use members::{Member, manages};
-pub use options::{CONNECTIONS, IN_FLIGHT, LoadOptions, OWN_KEYS_MAX};
+pub use options::{CONNECTIONS, LoadOptions, OWN_KEYS_MAX};
 pub use rotations::{AttemptKind, PlannedRotation, ROTATION_ACTOR};
 
 use draw::{Purpose, stream};

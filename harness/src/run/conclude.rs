@@ -334,7 +334,7 @@ fn ground_causes(ground: &Ground, load: Option<&LoadOutcome>) -> Vec<Cause> {
     if ground.options.exam.weight == Weight::Binding
         && books.not_started.saturating_mul(100) > books.planned
     {
-        let most = u64::from(load_options.in_flight);
+        let most = u64::from(load_options.in_flight_max());
         let bound = if load.in_flight_peak >= most {
             format!("; {most} were under way, the most of --in-flight")
         } else {

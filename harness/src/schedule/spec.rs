@@ -92,6 +92,25 @@ impl PhaseSpec {
         self.duration_ns
     }
 
+    /// How many check-ins of a fleet of so many online devices it plans for one moment, or almost:
+    /// those of a storm.
+    #[must_use]
+    pub fn at_once(&self, online: u64) -> u64 {
+        match self.shape {
+            ShapeSpec::Storm {
+                count: Count::All, ..
+            } => online,
+            ShapeSpec::Storm {
+                count: Count::Events(events),
+                ..
+            } => events,
+            ShapeSpec::Constant(_)
+            | ShapeSpec::Ramp(..)
+            | ShapeSpec::Stairs(..)
+            | ShapeSpec::Poisson(_) => 0,
+        }
+    }
+
     /// The cadence that it plays, in nanoseconds, when it is an even rate by a cadence.
     #[must_use]
     pub const fn cadence_ns(&self) -> Option<u64> {

@@ -51,15 +51,15 @@ pub struct LoadOptions {
     /// wait in the harness, and that counts as the target's time: it decides how long they take.
     pub connections: u32,
     /// Most sessions of the fleet under way at a time; a check-in that is due beyond them is not
-    /// started.
-    pub in_flight: u32,
+    /// started. `None` for [`IN_FLIGHT`], or as many as a storm starts.
+    pub in_flight: Option<u32>,
 }
 
 /// Connections of a fleet unless the user wants otherwise: a target that takes 100 ms for a check-in
 /// can do 2,560 a second by them.
 pub const CONNECTIONS: u32 = 256;
-/// Sessions of a fleet under way unless the user wants otherwise.
-pub const IN_FLIGHT: u32 = 2_048;
+/// Sessions of a fleet under way unless the user wants otherwise, or its schedule has a storm.
+const IN_FLIGHT: u32 = 2_048;
 
 /// Devices of a fleet in which each has a key of its own unless the user wants otherwise.
 pub const OWN_KEYS_MAX: u32 = 50_000;
@@ -72,6 +72,16 @@ impl LoadOptions {
     pub fn keys(&self) -> u32 {
         let small = self.devices <= OWN_KEYS_MAX;
         self.key_pool.unwrap_or(if small { 0 } else { POOLED_KEYS })
+    }
+
+    /// Most sessions under way at a time.
+    #[must_use]
+    pub fn in_flight_max(&self) -> u32 {
+        let devices = u64::from(self.devices);
+        let storms = self.phases.iter().map(|phase| phase.at_once(devices));
+        let largest = storms.max().unwrap_or(0).min(devices);
+        let largest = u32::try_from(largest).unwrap_or(u32::MAX);
+        self.in_flight.unwrap_or_else(|| largest.max(IN_FLIGHT))
     }
 
     /// Plays the first part of the phases alone; `first` is their own time, before any compression.
@@ -138,7 +148,7 @@ impl LoadOptions {
             shards: None,
             key_pool: None,
             connections: CONNECTIONS,
-            in_flight: IN_FLIGHT,
+            in_flight: None,
         }
     }
 }

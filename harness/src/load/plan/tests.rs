@@ -181,3 +181,21 @@ fn the_first_part_of_the_phases_is_counted_in_their_own_time() {
     let complaint = LoadOptions::even(10, 3).play_first(seconds(1)).unwrap_err();
     assert!(complaint.contains("no schedule to cut"), "{complaint}");
 }
+
+#[test]
+fn a_storm_may_be_under_way_as_a_whole() {
+    for (phases, given, most) in [
+        ("constant:5/s,1s", None, 2_048),
+        ("constant:5/s,1s;storm:all,9s", None, 20_000),
+        ("storm:7000,9s;storm:3000/2s,9s", None, 7_000),
+        ("storm:90000,9s", None, 20_000),
+        ("storm:all,9s", Some(64), 64),
+    ] {
+        let options = LoadOptions {
+            phases: crate::schedule::spec::parse(phases).unwrap(),
+            in_flight: given,
+            ..LoadOptions::even(20_000, 1)
+        };
+        assert_eq!(options.in_flight_max(), most, "{phases}");
+    }
+}
