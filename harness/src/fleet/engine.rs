@@ -66,7 +66,7 @@ pub(crate) struct ShardReport {
     /// What the system had none left of.
     pub(crate) shortages: Shortages,
     /// Most connections to one authority that were in use at a time.
-    pub(crate) connections: usize,
+    pub(crate) connections: u64,
     pub(crate) target_down: bool,
 }
 
@@ -106,6 +106,8 @@ pub(super) struct Engine {
     silent_from_ns: u64,
     /// Sessions that may be in flight.
     pub(super) in_flight_max: u64,
+    /// Of those, the ones that have a connection.
+    pub(super) connections_max: u64,
     pub(super) given_up: bool,
     pub(super) turns: TurnsOfAll,
     /// The round that is under way, or the last one.
@@ -133,6 +135,7 @@ impl Engine {
         };
         let devices = place.devices(plan.members().len());
         let in_flight_max = u64::from(place.share(plan.options().in_flight_max()));
+        let connections_max = u64::from(place.share(plan.options().connections));
         let mut engine = Self {
             lane: Lane::new(ground.lane),
             ground,
@@ -162,6 +165,7 @@ impl Engine {
             down: false,
             silent_from_ns: 0,
             in_flight_max,
+            connections_max,
             given_up: false,
             turns,
             order: None,
@@ -215,8 +219,10 @@ impl Engine {
     }
 
     /// The next session to be carried.
-    pub(super) fn next_ready(&mut self) -> Option<Visit> {
-        self.ready.pop_front()
+    pub(super) fn next_ready(&mut self, now_ns: u64) -> Option<Visit> {
+        let mut visit = self.ready.pop_front()?;
+        visit.taken_up(now_ns);
+        Some(visit)
     }
 
     /// Sessions to be carried.
@@ -408,7 +414,7 @@ impl Engine {
             setup_failures: std::mem::take(&mut self.setup_failures),
             in_flight_peak: self.in_flight_peak,
             shortages: self.shortages,
-            connections: 0,
+            connections: self.in_flight_peak.min(self.connections_max),
             target_down: self.down,
         }
     }

@@ -145,7 +145,7 @@ impl Engine {
             let cause = Cause::Planned {
                 intended_ns,
                 delay_ns: now_ns - turn.free_ns(intended_ns, now_ns),
-                came_ns: now_ns,
+                free_ns: (self.in_flight < self.connections_max).then_some(now_ns),
             };
             self.open(local, cause);
             return;

@@ -35,9 +35,8 @@ pub(super) struct Shard {
     set_ns: Cell<u64>,
     /// Calls a worker that waits.
     work: Notify,
-    /// Workers that there may be, each with one connection for each authority.
-    workers_max: usize,
-    workers: Cell<usize>,
+    /// Workers, each with one connection for each authority.
+    workers: Cell<u64>,
     waiting: Cell<usize>,
     /// A worker panicked: the books of the shard will never balance.
     died: Notify,
@@ -85,7 +84,6 @@ pub(super) fn run(
 
 impl Shard {
     fn new(context: Context, place: Place, (meter, alarm): (Meter, Alarm)) -> Self {
-        let connections = place.share(context.ground.plan.options().connections);
         let engine = Engine::new(context.ground.clone(), place, meter);
         Self {
             pools: Pools::new(context.ground.clock.clone(), SET_UP_MAX),
@@ -93,7 +91,6 @@ impl Shard {
             alarm,
             set_ns: Cell::new(u64::MAX),
             work: Notify::new(),
-            workers_max: usize::try_from(connections).unwrap_or(usize::MAX),
             workers: Cell::new(0),
             waiting: Cell::new(0),
             died: Notify::new(),
@@ -183,12 +180,13 @@ impl Shard {
 
     /// Has a worker for each session that waits, as far as there are any.
     fn call_workers(self: &Rc<Self>) {
-        for _ in 0..self.engine.borrow().ready_len() {
+        let engine = self.engine.borrow();
+        for _ in 0..engine.ready_len() {
             if self.waiting.get() > 0 {
                 self.waiting.set(self.waiting.get() - 1);
                 // The one that waits for the shortest time: its connection is warm.
                 self.work.notify_last();
-            } else if self.workers.get() < self.workers_max {
+            } else if self.workers.get() < engine.connections_max {
                 self.workers.set(self.workers.get() + 1);
                 tokio::task::spawn_local(Rc::clone(self).watch_over_worker());
             } else {
@@ -225,7 +223,7 @@ impl Shard {
     async fn serve_sessions(self: Rc<Self>) {
         let mut links = Links::new(self.context.ground.clock.clone());
         loop {
-            let visit = self.next_visit();
+            let visit = self.engine.borrow_mut().next_ready(self.now_ns());
             if let Some(mut visit) = visit {
                 let ended_ns = self.carry(&mut visit, &mut links).await;
                 self.engine.borrow_mut().close(visit, ended_ns);
@@ -235,16 +233,6 @@ impl Shard {
                 links.idle_until(self.work.notified()).await;
             }
         }
-    }
-
-    /// The next session that waits. While there could be more workers than there are, none ever
-    /// waited for a connection.
-    fn next_visit(&self) -> Option<Visit> {
-        let mut visit = self.engine.borrow_mut().next_ready()?;
-        if self.workers.get() < self.workers_max {
-            visit.taken_up(self.now_ns());
-        }
-        Some(visit)
     }
 
     /// Carries requests until the device has nothing more to send; returns the time of the end.
@@ -329,8 +317,7 @@ impl Shard {
         if tokio::time::timeout(FINISH, all_over).await.is_err() {
             tracing::warn!("sessions still under way at the end of a shard");
         }
-        let mut ended = self.engine.borrow_mut().report();
-        ended.connections = self.workers.get();
+        let ended = self.engine.borrow_mut().report();
         told(report, Box::new(ended));
     }
 }

@@ -194,7 +194,7 @@ impl World {
     /// Sends for every visit that is ready.
     fn start_ready(&mut self) {
         for shard in 0..self.engines.len() {
-            while let Some(visit) = self.engines[shard].next_ready() {
+            while let Some(visit) = self.engines[shard].next_ready(self.now_ns) {
                 let device = self.engines[shard].index_of(visit.local);
                 self.go_on(device, visit);
             }

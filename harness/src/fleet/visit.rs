@@ -35,8 +35,8 @@ pub(super) enum Cause {
         /// What the harness alone was late: waiting for a connection while all are in use is no part
         /// of it, nor is the device's session before.
         delay_ns: u64,
-        /// When the harness came to it.
-        came_ns: u64,
+        /// When the harness came to it, if a connection was free then.
+        free_ns: Option<u64>,
     },
     /// A push.
     Pushed,
@@ -112,15 +112,15 @@ impl Outgoing {
 }
 
 impl Visit {
-    /// A worker takes the session up that was free for it all the time: what it took to come is the
-    /// harness's own.
+    /// A worker takes the session up: if a connection was free for it all the time, what that took is
+    /// the harness's own.
     pub(super) const fn taken_up(&mut self, now_ns: u64) {
         if let Cause::Planned {
-            delay_ns, came_ns, ..
+            delay_ns, free_ns, ..
         } = &mut self.cause
+            && let Some(free_ns) = free_ns.take()
         {
-            *delay_ns += now_ns.saturating_sub(*came_ns);
-            *came_ns = now_ns;
+            *delay_ns += now_ns.saturating_sub(free_ns);
         }
     }
 

@@ -81,7 +81,7 @@ impl LoadOutcome {
         self.setup_failed += report.setup_failed;
         self.setup_failures.extend(report.setup_failures);
         self.in_flight_peak += report.in_flight_peak;
-        self.connections_peak += u64::try_from(report.connections).unwrap_or(u64::MAX);
+        self.connections_peak += report.connections;
         self.target_down |= report.target_down;
         self.shortages.merge(report.shortages);
         let attempts = report.attempts.into_iter();

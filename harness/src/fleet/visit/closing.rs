@@ -56,7 +56,7 @@ impl Engine {
             Cause::Planned {
                 intended_ns,
                 delay_ns,
-                came_ns: _,
+                free_ns: _,
             } => {
                 if visit.is_complete() {
                     self.books.completed += 1;
