@@ -15,7 +15,7 @@ use super::attempt::Begin;
 use super::desk::{Desk, HOST, Style};
 use super::engine::{Engine, Ground};
 use super::lane::LaneMode;
-use super::visit::Visit;
+use super::visit::{Cause, Visit};
 use super::{Place, Progress, RoundOrder, Verification};
 use crate::clock::Clock;
 use crate::http::Failure;
@@ -435,4 +435,42 @@ async fn a_lost_answer_costs_a_check_in_and_never_the_device() {
         assert_eq!(seen.records.values().find(gone), None, "seed {seed}");
     }
     assert_eq!(short, whole, "seed {seed}");
+}
+
+#[tokio::test]
+async fn waiting_for_a_worker_is_the_harness_s_own_and_waiting_for_a_connection_is_not() {
+    let clock = Clock::start();
+    let options = LoadOptions {
+        phases: crate::schedule::spec::parse("storm:all,10s").unwrap(),
+        connections: 2,
+        ..LoadOptions::even(DEVICES, 5)
+    };
+    let plan = Arc::new(LoadPlan::new(options).unwrap());
+    let way = (LaneMode::On, Style::Plain);
+    let mut world = World::new((Arc::clone(&plan), &clock), 1, way).await;
+    (0..DEVICES).for_each(|device| world.enroll(device));
+    let from_ns = world.now_ns + SECOND_NS;
+    let (intervals, _received) = mpsc::unbounded_channel();
+    let order = RoundOrder {
+        schedule: Arc::clone(plan.rate()),
+        round: Round {
+            start_ns: from_ns,
+            measured_ns: from_ns,
+        },
+        verification: Verification::On,
+        intervals,
+    };
+    let engine = &mut world.engines[0];
+    engine.measure(order, from_ns - 1);
+    engine.start_due(from_ns);
+    let mut delays = Vec::new();
+    while let Some(visit) = engine.next_ready(from_ns + 7) {
+        if let Cause::Planned { delay_ns, .. } = visit.cause {
+            delays.push(delay_ns);
+        }
+    }
+    let online = usize::try_from(plan.online()).unwrap();
+    assert_eq!(delays.len(), online);
+    assert_eq!(delays[..2], [7, 7], "a connection was free");
+    assert_eq!(delays[2..], vec![0; online - 2], "all were in use");
 }
