@@ -1,25 +1,23 @@
-//! `muster load`, `capacity` and `doctor` as a user starts them: exit codes, books, and figures
-//! that must be what arithmetic says.
+//! `muster load` as a user starts it: exit codes, books, and figures that must be what arithmetic
+//! says.
 //!
 //! The machine may be busy. So times have lower bounds that no noise undercuts, generous upper
 //! ones, and limits on check-ins are wide wherever a test is not about them.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::cli::{Running, incomplete};
-use crate::util::{Core, Folder, MUSTER, one_fleet_at_a_time, output, verdicts};
+use crate::util::{Core, Folder, one_fleet_at_a_time, output, verdicts};
 
 /// A limit that allows a start delay of 3 s, so that a busy machine makes no figure invalid.
-const WIDE: [&str; 2] = ["--threshold", "check_in.latency.max<60s"];
+pub(crate) const WIDE: [&str; 2] = ["--threshold", "check_in.latency.max<60s"];
 
-fn load<'a>(arguments: &[&'a str], out: &'a str) -> Vec<&'a str> {
+pub(crate) fn load<'a>(arguments: &[&'a str], out: &'a str) -> Vec<&'a str> {
     [&["load", "--report", out], arguments].concat()
 }
 
-fn strings(value: &Value) -> String {
+pub(crate) fn strings(value: &Value) -> String {
     value
         .as_array()
         .unwrap()
@@ -30,7 +28,7 @@ fn strings(value: &Value) -> String {
 }
 
 /// planned = started + not started, started = completed + failed.
-fn balanced(books: &Value) {
+pub(crate) fn balanced(books: &Value) {
     let of = |name: &str| books[name].as_u64().unwrap();
     assert_eq!(of("planned"), of("started") + of("not_started"), "{books}");
     assert_eq!(of("started"), of("completed") + of("failed"), "{books}");
@@ -404,185 +402,6 @@ fn what_does_not_read_exits_4_and_is_named() {
 }
 
 #[test]
-fn an_interrupted_load_exits_130_with_a_readable_report() {
-    let _fleet = one_fleet_at_a_time();
-    let folder = Folder::new("load-interrupted");
-    let out = folder.join("out");
-    let mut run = Running::start(&load(&["--devices", "100", "--duration", "60s"], &out));
-    run.wait_for("measuring");
-    let pid = run.pid();
-    let kill = Command::new("kill").args(["-INT", &pid]).status().unwrap();
-    assert!(kill.success());
-    assert_eq!(run.end(), Some(130));
-    incomplete(&folder.report("out"));
-}
-
-#[test]
-fn a_log_whose_reading_is_interrupted_shows_no_losses() {
-    let _fleet = one_fleet_at_a_time();
-    let folder = Folder::new("load-reading");
-    // No event is visible when the load ends, and for half a minute nobody gives up on them.
-    let core = Core::start(&["--fault", "M-AUD-late-beyond-bound"]);
-    let target = folder.join("target.json");
-    std::fs::write(&target, &core.line).unwrap();
-    let out = folder.join("out");
-    let arguments = [
-        &["--devices", "60", "--duration", "2s", "--rate", "20"][..],
-        &["--operation", "rotate=5/s", "--target-json", &target],
-        &WIDE,
-    ]
-    .concat();
-    let mut run = Running::start(&load(&arguments, &out));
-    run.wait_for("reading the audit log");
-    let pid = run.pid();
-    let kill = Command::new("kill").args(["-INT", &pid]).status().unwrap();
-    assert!(kill.success());
-    assert_eq!(run.end(), Some(130));
-    let report = folder.report("out");
-    incomplete(&report);
-    assert!(report["audit"]["expected_low"].as_u64().unwrap() >= 10);
-    let shown = output(&["show", &out, "--incomplete"]);
-    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert!(
-        text.contains("events expected, the log was not read"),
-        "{text}"
-    );
-    assert!(!text.contains(" seen: "), "{text}");
-    drop(core);
-}
-
-#[test]
-fn a_core_killed_under_load_exits_2_with_a_readable_report() {
-    let _fleet = one_fleet_at_a_time();
-    let folder = Folder::new("load-killed");
-    let mut core = Core::start(&[]);
-    let target = folder.join("target.json");
-    std::fs::write(&target, &core.line).unwrap();
-    let out = folder.join("out");
-    let arguments = [
-        &[
-            "--devices",
-            "100",
-            "--duration",
-            "20s",
-            "--rate",
-            "100",
-            "--target-json",
-            &target,
-        ][..],
-        &WIDE,
-    ]
-    .concat();
-    let mut run = Running::start(&load(&arguments, &out));
-    run.wait_for("measuring");
-    core.child.kill().unwrap();
-    core.child.wait().unwrap();
-    assert_eq!(run.end(), Some(2));
-    incomplete(&folder.report("out"));
-}
-
-#[test]
-fn one_event_lost_under_load_fails_and_its_operation_is_named() {
-    let _fleet = one_fleet_at_a_time();
-    let folder = Folder::new("lost");
-    let out = folder.join("out");
-    // One of a few hundred: what a debug build carries in seconds. The scenarios before the load
-    // rotate, too, but not as often.
-    let arguments = [
-        &["--devices", "150", "--rate", "20", "--duration", "8s"][..],
-        &["--operation", "rotate=30/s"],
-        &["--fault", "M-AUD-lost-1-in-100@nth=200"],
-        &WIDE,
-    ]
-    .concat();
-    let run = output(&load(&arguments, &out));
-    let text = String::from_utf8_lossy(&run.stdout).into_owned();
-    let told = String::from_utf8_lossy(&run.stderr).into_owned();
-    assert_eq!(run.status.code(), Some(1), "{text}");
-    assert!(told.contains("@nth=200 acted 1 of "), "{told}");
-    let report = folder.report("out");
-    assert_eq!(report["audit"]["lost"], 1, "{text}");
-    assert!(report["audit"]["rotation_attempts"].as_u64().unwrap() >= 240);
-    let rows = report["requirements"].as_array().unwrap();
-    let books = rows
-        .iter()
-        .find(|row| row["id"] == "REQ-AUDIT-004")
-        .unwrap();
-    assert_eq!(books["verdict"], "fail");
-    let violation = &books["violations"][0];
-    assert_eq!(violation["fingerprint"], "lost-event");
-    let seen = violation["seen"].as_str().unwrap();
-    assert!(seen.contains(": 1 lost, 0 duplicated, 0 phantom"), "{seen}");
-    // The operation that is named was sent, and accepted or refused by rule.
-    let (_, named) = seen.split_once("with client-request-id ").unwrap();
-    let id = &named[..36];
-    let proof = books["evidence"][0].as_str().unwrap();
-    let exchanges = Path::new(&out).join(proof).with_file_name("exchanges.json");
-    let exchanges: Value = serde_json::from_slice(&std::fs::read(exchanges).unwrap()).unwrap();
-    assert!(
-        exchanges.to_string().contains(id),
-        "{id} is in no exchange of the evidence"
-    );
-}
-
-#[test]
-fn an_outdated_password_under_load_fails() {
-    let _fleet = one_fleet_at_a_time();
-    let folder = Folder::new("outdated");
-    let out = folder.join("out");
-    let arguments = [
-        &["--devices", "100", "--rate", "40", "--duration", "4s"][..],
-        &["--operation", "rotate=40/s"],
-        &["--operation", "credential_read=40/s"],
-        &["--fault", "M-VIEW-stale-password"],
-        &WIDE,
-    ]
-    .concat();
-    let run = output(&load(&arguments, &out));
-    let text = String::from_utf8_lossy(&run.stdout).into_owned();
-    assert_eq!(run.status.code(), Some(1), "{text}");
-    let report = folder.report("out");
-    let books = &report["measurement"]["errands"]["credential_read"];
-    balanced(books);
-    // Of a device that never rotated the only password is the newest.
-    assert!(books["failed"].as_u64().unwrap() > 0, "{text}");
-    let causes = strings(&report["causes"]);
-    assert!(
-        causes.contains("the newest password that the device uploaded"),
-        "{causes}"
-    );
-}
-
-#[test]
-fn without_a_device_to_rotate_nothing_is_waited_for() {
-    let _fleet = one_fleet_at_a_time();
-    let folder = Folder::new("no-backup");
-    let out = folder.join("out");
-    let run = output(&[
-        "run",
-        "--devices",
-        "80",
-        "--mix",
-        "entra=100",
-        "--duration",
-        "3s",
-        "--fault",
-        "M-JOIN-entra-refused",
-        "--report",
-        &out,
-    ]);
-    let text = String::from_utf8_lossy(&run.stdout).into_owned();
-    assert_eq!(run.status.code(), Some(1), "{text}");
-    let report = folder.report("out");
-    let books = &report["measurement"]["errands"]["rotate"];
-    balanced(books);
-    // Each of them put off for two seconds would be minutes.
-    assert!(books["planned"].as_u64().unwrap() > 60, "{books}");
-    assert_eq!(books["not_started"], books["planned"], "{text}");
-    assert!(report["run"]["wall_s"].as_f64().unwrap() < 60.0, "{text}");
-}
-
-#[test]
 fn a_slow_core_is_measured_and_not_failed() {
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("slow");
@@ -621,102 +440,4 @@ fn a_slow_core_is_measured_and_not_failed() {
         assert!(p50 >= 9_990, "{p50} us, of which the core takes 10 ms");
     }
     drop(core);
-}
-
-#[test]
-fn a_full_folder_under_load_exits_4_and_leaves_no_report() {
-    let _fleet = one_fleet_at_a_time();
-    let folder = Folder::new("load-full");
-    let out = folder.join("out");
-    // The interval log is the first file that finds no room.
-    let script = format!(
-        "trap '' XFSZ; ulimit -f 16; exec {MUSTER} load --devices 60 --duration 3s --report {out}"
-    );
-    let run = Command::new("sh").args(["-c", &script]).output().unwrap();
-    let complaint = String::from_utf8_lossy(&run.stderr).into_owned();
-    assert_eq!(run.status.code(), Some(4), "{complaint}");
-    assert!(!complaint.contains("panicked"), "{complaint}");
-    assert!(!folder.path().join("out/report.json").exists());
-}
-
-#[test]
-fn a_harness_without_descriptors_blames_nobody_else() {
-    let _fleet = one_fleet_at_a_time();
-    let folder = Folder::new("load-descriptors");
-    let core = Core::start(&[]);
-    let target = folder.join("target.json");
-    std::fs::write(&target, &core.line).unwrap();
-    // Hardly enough; on a machine with many processors too few even for set-up.
-    let script = format!(
-        "ulimit -n 116; exec {MUSTER} load --target-json {target} --devices 200 --rate 400 \
-         --duration 1s --operation rotate=5/s"
-    );
-    let run = Command::new("sh").args(["-c", &script]).output().unwrap();
-    let said = [run.stdout, run.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    let code = run.status.code().unwrap();
-    assert!(![0, 1, 70].contains(&code), "exit code {code}: {said}");
-    assert!(!said.contains("stopped answering"), "{said}");
-    let named = ["Too many open files", "file descriptors"];
-    assert!(named.iter().any(|named| said.contains(named)), "{said}");
-}
-
-#[test]
-fn the_capacity_of_one_server_is_its_rate_or_the_machine_is_told_to_be_the_limit() {
-    let _fleet = one_fleet_at_a_time();
-    let folder = Folder::new("capacity");
-    let core = Core::start(&["--seed", "6", "--limit-rate", "100"]);
-    let target = folder.join("target.json");
-    std::fs::write(&target, &core.line).unwrap();
-    let run = output(&[
-        "capacity",
-        "--quick",
-        "--devices",
-        "200",
-        "--start-rate",
-        "80",
-        "--max-rate",
-        "160",
-        "--trial",
-        "6s",
-        "--goal",
-        "check_in.latency.p90<500ms",
-        "--report",
-        &folder.join("out"),
-        "--target-json",
-        &target,
-    ]);
-    let report = folder.report("out");
-    let capacity = &report["capacity"];
-    let trials = capacity["trials"].as_array().unwrap();
-    let invalid = trials.iter().any(|trial| !trial["invalid"].is_null());
-    match run.status.code() {
-        // A busy machine may have said nothing of some rate: then the bound is the generator's.
-        Some(0) if invalid => assert!(capacity["lower_per_s"].as_f64().unwrap() < 115.0),
-        Some(0) => {
-            let lower = capacity["lower_per_s"].as_f64().unwrap();
-            assert!((90.0..=110.0).contains(&lower), "{capacity}");
-            let day = capacity["supports"][0]["devices"].as_f64().unwrap();
-            assert!((day - lower * 28_800.0).abs() < 1.0, "{capacity}");
-        }
-        Some(2 | 7) => assert!(invalid && capacity["lower_per_s"].is_null(), "{capacity}"),
-        other => panic!("{other:?}: {}", strings(&report["causes"])),
-    }
-    drop(core);
-}
-
-#[test]
-fn doctor_tells_the_limits() {
-    let run = output(&["doctor"]);
-    assert_eq!(run.status.code(), Some(0));
-    let text = String::from_utf8_lossy(&run.stdout).into_owned();
-    for named in [
-        "file descriptors",
-        "local ports",
-        "processors",
-        "clock step",
-        "largest load",
-    ] {
-        assert!(text.contains(named), "{text}");
-    }
 }

@@ -6,6 +6,7 @@
     reason = "functions below tests are tests too; clippy cannot see that"
 )]
 
+mod capacity;
 mod cli;
 mod conform;
 mod contract;
@@ -13,6 +14,7 @@ mod exhaustive;
 mod expectations;
 mod faults;
 mod load;
+mod load_ends;
 mod profile;
 mod prove;
 mod reports;
