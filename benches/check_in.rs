@@ -9,17 +9,12 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use emulator::{OsBuild, SessionCause};
-use protocol::JoinType;
-use protocol::time::UtcMillis;
-use reference::{HttpRequest, Plane, Step};
+use reference::Step;
 use serde_json::{Value, json};
 
-#[expect(dead_code, reason = "the tests use the rest of it")]
-#[path = "../tests/integration/world.rs"]
-mod world;
+mod settled;
 
-use world::World;
+use settled::{World, certificate, first_message, message, one_session, settled};
 
 /// Messages written beforehand; when the last was sent the first is no repeat any more.
 const MESSAGES: u32 = 1_000;
@@ -28,7 +23,7 @@ fn check_in(criterion: &mut Criterion) {
     let (mut world, device) = settled();
     criterion.bench_function("check_in/no-op", |bencher| {
         bencher.iter(|| {
-            // A session a minute: nothing of the device's own schedule falls due in between.
+            // A session a millisecond: nothing of the device's own schedule falls due in between.
             world.now = world.now.plus_millis(1);
             one_session(&mut world, device);
             world.messages
@@ -41,22 +36,10 @@ fn check_in(criterion: &mut Criterion) {
 /// The core alone, through either of its ways.
 fn core(criterion: &mut Criterion) {
     let (mut world, device) = settled();
-    let certificate = world.members[device].device.client_certificate_base64();
-    let certificate = format!(":{}:", certificate.unwrap());
+    let certificate = certificate(&world, device);
     let bodies = first_messages(&mut world, device);
     let now = world.now;
-    let request = |body| HttpRequest {
-        plane: Plane::Manage,
-        method: "POST",
-        path: "/ManagementServer/MDM.svc",
-        query: Some("mode=Maintenance&Platform=WoA"),
-        authorization: None,
-        client_certificate: Some(&certificate),
-        content_type: Some(protocol::syncml::CONTENT_TYPE),
-        client_request_id: None,
-        idempotency_key: None,
-        body,
-    };
+    let request = |body| message(&certificate, body);
     let core = &mut world.core;
     let mut next = bodies.iter().cycle();
     criterion.bench_function("core/no-op/shared", |bencher| {
@@ -105,15 +88,6 @@ fn conflict(criterion: &mut Criterion) {
 
 const POLICIES: &str = "/v1.0/deviceManagement/configurationPolicies";
 
-/// A world with one device that has nothing to do.
-fn settled() -> (World, usize) {
-    let mut world = World::new(1, UtcMillis::from_millis(1_772_000_000_000));
-    let device = world.enroll(JoinType::EntraJoined, OsBuild::W11_24H2);
-    one_session(&mut world, device);
-    one_session(&mut world, device);
-    (world, device)
-}
-
 fn policy(world: &mut World, leaves: (i32, i32)) -> String {
     let (status, answer) = world.admin("policy-admin", "POST", POLICIES, &body("P", leaves));
     assert_eq!(status, 201, "{answer}");
@@ -141,25 +115,12 @@ fn body(name: &str, (length, age): (i32, i32)) -> Value {
 
 /// First messages of as many sessions of the device, none of which is sent.
 fn first_messages(world: &mut World, device: usize) -> Vec<Vec<u8>> {
-    let now = world.now;
-    let device = &mut world.members[device].device;
-    device.start_session(now, SessionCause::Schedule);
-    let first = device.poll_transmit(now).unwrap().body;
-    let first = String::from_utf8(first.to_vec()).unwrap();
+    let first = String::from_utf8(first_message(world, device)).unwrap();
     let (head, rest) = first.split_once("<SessionID>").unwrap();
     let (_, tail) = rest.split_once("</SessionID>").unwrap();
     (0..MESSAGES)
         .map(|number| format!("{head}<SessionID>{number:08X}</SessionID>{tail}").into_bytes())
         .collect()
-}
-
-fn one_session(world: &mut World, index: usize) {
-    let now = world.now;
-    world.members[index]
-        .device
-        .start_session(now, SessionCause::Schedule);
-    world.members[index].device.handle_timeout(now);
-    world.settle(index);
 }
 
 criterion_group!(benches, check_in, core, conflict);

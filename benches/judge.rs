@@ -9,21 +9,16 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use emulator::{OsBuild, SessionCause};
 use harness::fleet::timers::Timers;
 use harness::ledger::{AuditSeen, Ledger, OpKind, Outcome};
 use harness::model::{Http, Ids, Shape};
-use protocol::JoinType;
 use protocol::syncml::{CONTENT_TYPE, Limits, decode};
-use protocol::time::{UtcMillis, UtcTicks};
-use reference::{HttpRequest, Plane};
+use protocol::time::UtcTicks;
 use uuid::Uuid;
 
-#[expect(dead_code, reason = "the tests use the rest of it")]
-#[path = "../tests/integration/world.rs"]
-mod world;
+mod settled;
 
-use world::World;
+use settled::{certificate, first_message, message, settled};
 
 /// Operations in the books.
 const OPERATIONS: u32 = 10_000;
@@ -33,35 +28,14 @@ const TURN_NS: u64 = 180_000_000_000;
 
 /// A check-in without work: the answer by its shape, and what the whole way would decode.
 fn verify(criterion: &mut Criterion) {
-    let mut world = World::new(1, UtcMillis::from_millis(1_772_000_000_000));
-    let index = world.enroll(JoinType::EntraJoined, OsBuild::W11_24H2);
-    for _ in 0..2 {
-        let now = world.now;
-        let device = &mut world.members[index].device;
-        device.start_session(now, SessionCause::Schedule);
-        world.settle(index);
-    }
+    let (mut world, index) = settled();
+    let request = first_message(&mut world, index);
+    let device_id = world.members[index].device.device_id().to_string();
+    let certificate = certificate(&world, index);
     let now = world.now;
-    let device = &mut world.members[index].device;
-    device.start_session(now, SessionCause::Schedule);
-    let request = device.poll_transmit(now).unwrap().body;
-    let certificate = format!(":{}:", device.client_certificate_base64().unwrap());
-    let device_id = device.device_id().to_string();
-    let answer = world.core.try_check_in(
-        now,
-        &HttpRequest {
-            plane: Plane::Manage,
-            method: "POST",
-            path: "/ManagementServer/MDM.svc",
-            query: Some("mode=Maintenance&Platform=WoA"),
-            authorization: None,
-            client_certificate: Some(&certificate),
-            content_type: Some(CONTENT_TYPE),
-            client_request_id: None,
-            idempotency_key: None,
-            body: &request,
-        },
-    );
+    let answer = world
+        .core
+        .try_check_in(now, &message(&certificate, &request));
     let body = answer.unwrap().body;
     let length = body.len().to_string();
     let http = Http {
