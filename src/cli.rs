@@ -84,6 +84,18 @@ pub(crate) struct RunArgs {
     /// Check-ins a second over the whole fleet [default: each online device once in 2 s].
     #[arg(long, value_name = "CHECK_INS_PER_S", value_parser = per_1000_s)]
     pub rate: Option<u64>,
+    /// Keys made beforehand that the load fleet shares, 0 for a key a device [default: 0 up to
+    /// 50000 devices, then 1024].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub key_pool: Option<u32>,
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// Options of `muster load`.
+/// Whom a load is offered to, what is known of that, and where the report goes.
+#[derive(Args, Debug)]
+pub(crate) struct TargetArgs {
     /// Seed of everything that is drawn: devices, passwords, order of check-ins.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
@@ -102,19 +114,15 @@ pub(crate) struct RunArgs {
     /// code 3.
     #[arg(long, value_name = "FILE")]
     pub expectations: Option<PathBuf>,
-    /// Write report.json, results.jsonl, junit.xml and the evidence of violations into this folder.
+    /// Write report.json, results.jsonl, junit.xml, the evidence of violations and, of a load,
+    /// intervals.hlog into this folder.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
-    /// Keys made beforehand that the load fleet shares, 0 for a key a device [default: 0 up to
-    /// 50000 devices, then 1024].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
-    pub key_pool: Option<u32>,
     /// Bearer token that the target sends with its pushes.
     #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
     pub push_token: String,
 }
 
-/// Options of `muster load`.
 /// How much a load fleet does at a time.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -192,31 +200,8 @@ pub(crate) struct LoadArgs {
     /// Threads that carry the fleet [default: one a core, 2 to 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub shards: Option<u8>,
-    /// Seed of everything that is drawn.
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub seed: u64,
-    /// Switch on one deliberate defect of the built-in core, see `muster faults`.
-    #[arg(long, value_name = "NAME[@TRIGGER]", conflicts_with = "target_json")]
-    pub fault: Option<FaultChoice>,
-    /// Judge the target that this file describes (the line of `muster serve --json`) instead of
-    /// starting the built-in core.
-    #[arg(long, value_name = "FILE")]
-    pub target_json: Option<PathBuf>,
-    /// What the target declares of itself [default: the built-in core's own; nothing for another
-    /// target].
-    #[arg(long, value_name = "FILE")]
-    pub profile: Option<PathBuf>,
-    /// Failures that are known and expected; a list that does not fit what is seen ends with exit
-    /// code 3.
-    #[arg(long, value_name = "FILE")]
-    pub expectations: Option<PathBuf>,
-    /// Write report.json, results.jsonl, junit.xml, intervals.hlog and the evidence of violations into
-    /// this folder.
-    #[arg(long, value_name = "DIR")]
-    pub report: Option<PathBuf>,
-    /// Bearer token that the target sends with its pushes.
-    #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
-    pub push_token: String,
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// Options of `muster capacity`.
@@ -251,23 +236,8 @@ pub(crate) struct CapacityArgs {
     /// Threads that carry the fleet [default: one a core, 2 to 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub shards: Option<u8>,
-    /// Seed of everything that is drawn.
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub seed: u64,
-    /// Judge the target that this file describes (the line of `muster serve --json`) instead of
-    /// starting the built-in core.
-    #[arg(long, value_name = "FILE")]
-    pub target_json: Option<PathBuf>,
-    /// What the target declares of itself [default: the built-in core's own; nothing for another
-    /// target].
-    #[arg(long, value_name = "FILE")]
-    pub profile: Option<PathBuf>,
-    /// Write report.json, results.jsonl, junit.xml and the evidence of violations into this folder.
-    #[arg(long, value_name = "DIR")]
-    pub report: Option<PathBuf>,
-    /// Bearer token that the target sends with its pushes.
-    #[arg(long, default_value = DEFAULT_PUSH_TOKEN, value_name = "T", hide_default_value = true)]
-    pub push_token: String,
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// The phases of a schedule, as one value of the command line.

@@ -13,7 +13,7 @@ use harness::threshold::Threshold;
 
 use super::SET_UP;
 use super::complain;
-use super::offer::{Target, offer};
+use super::offer::offer;
 use crate::cli::CapacityArgs;
 
 /// Operations that stand behind a percentile of a quick trial.
@@ -45,25 +45,14 @@ pub(crate) fn capacity(arguments: CapacityArgs) -> ExitCode {
         shards: arguments.shards.map(usize::from),
         connections: arguments.bounds.connections,
         in_flight: arguments.bounds.in_flight,
-        ..LoadOptions::even(arguments.devices, arguments.seed)
+        ..LoadOptions::even(arguments.devices, arguments.target.seed)
     };
     let exam = Exam {
         weight: Weight::Binding,
         capacity: Some(options),
         ..Exam::default()
     };
-    offer(
-        (load, exam),
-        Target {
-            seed: arguments.seed,
-            fault: None,
-            profile: arguments.profile,
-            expectations: None,
-            target_json: arguments.target_json,
-            report: arguments.report,
-            push_token: arguments.push_token,
-        },
-    )
+    offer((load, exam), arguments.target)
 }
 
 /// Some devices are offline, so that the requirements about them are exercised.

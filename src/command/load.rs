@@ -7,7 +7,7 @@ use harness::fleet_file::{self, FleetFile};
 use harness::load::{LoadOptions, OperationsMix, Verification};
 use harness::run::{Exam, Lost, Poll, Weight};
 
-use super::offer::{Target, offer};
+use super::offer::offer;
 use super::{SET_UP, complain};
 use crate::cli::LoadArgs;
 
@@ -31,28 +31,19 @@ pub(crate) fn load(arguments: LoadArgs) -> ExitCode {
         },
         poll: fleet.poll,
         capacity: None,
-        folder: arguments.report.clone(),
+        folder: arguments.target.report.clone(),
     };
-    let target = Target {
-        seed: arguments.seed,
-        fault: arguments.fault,
-        profile: arguments.profile,
-        expectations: arguments.expectations,
-        target_json: arguments.target_json,
-        report: arguments.report,
-        push_token: arguments.push_token,
-    };
-    offer((fleet.load, exam), target)
+    offer((fleet.load, exam), arguments.target)
 }
 
 /// The fleet file, or an even load, with what the command line says otherwise.
 fn fleet(arguments: &LoadArgs) -> Result<FleetFile, Error> {
     let mut fleet = match &arguments.fleet {
-        Some(name) => fleet_file::find(name, arguments.seed)?,
+        Some(name) => fleet_file::find(name, arguments.target.seed)?,
         None => FleetFile {
             name: String::new(),
             about: String::new(),
-            load: LoadOptions::even(DEVICES, arguments.seed),
+            load: LoadOptions::even(DEVICES, arguments.target.seed),
             thresholds: Vec::new(),
             poll: Poll::Obey,
         },

@@ -1,7 +1,6 @@
 //! Offers a load to the built-in core or to a target from a file, and reports: what `run`, `load` and
 //! `capacity` have in common.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use harness::error::Error;
@@ -10,27 +9,15 @@ use harness::profile::Terms;
 use harness::prove::Counter;
 use harness::report::folder::ReportFolder;
 use harness::run::{Controls, Exam, Origin, Outcome, RunOptions};
-use reference::FaultChoice;
 
 use super::run::{controls, fault_name, nothing, publish, quoted, target_of_file, under_signals};
 use super::terms::TermsFrom;
 use super::{SET_UP, complain, progress, runtime};
 use crate::child::{CoreChild, CoreOptions};
-
-/// Whom a load is offered to, and where the report goes.
-#[derive(Debug)]
-pub(super) struct Target {
-    pub(super) seed: u64,
-    pub(super) fault: Option<FaultChoice>,
-    pub(super) profile: Option<PathBuf>,
-    pub(super) expectations: Option<PathBuf>,
-    pub(super) target_json: Option<PathBuf>,
-    pub(super) report: Option<PathBuf>,
-    pub(super) push_token: String,
-}
+use crate::cli::TargetArgs;
 
 /// Offers a load and reports.
-pub(super) fn offer(load: (LoadOptions, Exam), target: Target) -> ExitCode {
+pub(super) fn offer(load: (LoadOptions, Exam), target: TargetArgs) -> ExitCode {
     let from = TermsFrom {
         profile: target.profile.as_deref(),
         expectations: target.expectations.as_deref(),
@@ -114,7 +101,7 @@ fn as_typed(arguments: impl Iterator<Item = String>) -> String {
 
 async fn carry(
     (load, exam): (LoadOptions, Exam),
-    (target, terms): (Target, Terms),
+    (target, terms): (TargetArgs, Terms),
     mut controls: Controls,
 ) -> Result<Outcome, Error> {
     let fault = fault_name(target.fault.as_ref());

@@ -24,16 +24,7 @@ use crate::cli::RunArgs;
 /// Runs and reports; the exit code is that of the gravest cause.
 pub(crate) fn run(arguments: RunArgs) -> ExitCode {
     let load = load_options(&arguments);
-    let target = offer::Target {
-        seed: arguments.seed,
-        fault: arguments.fault,
-        profile: arguments.profile,
-        expectations: arguments.expectations,
-        target_json: arguments.target_json,
-        report: arguments.report,
-        push_token: arguments.push_token,
-    };
-    offer::offer((load, Exam::default()), target)
+    offer::offer((load, Exam::default()), arguments.target)
 }
 
 /// Watches signals while the work goes on; a signal ends it early and becomes a cause. The work
@@ -117,7 +108,7 @@ fn load_options(arguments: &RunArgs) -> LoadOptions {
         duration: arguments.duration,
         per_1000_s: arguments.rate,
         key_pool: arguments.key_pool,
-        ..LoadOptions::even(arguments.devices, arguments.seed)
+        ..LoadOptions::even(arguments.devices, arguments.target.seed)
     }
 }
 
