@@ -6,6 +6,7 @@ mod capacity;
 mod conclude;
 mod exam;
 mod outcome;
+mod reading;
 mod record;
 mod secrets;
 
@@ -18,6 +19,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::watch;
+
+use reading::LoadUsage;
 
 use crate::admin::AdminClient;
 use crate::catalogue::Catalogue;
@@ -38,7 +41,7 @@ use crate::report::results::Results;
 use crate::scenario::{self, ScenarioContext, ScenarioOutcome};
 use crate::target::Target;
 use crate::transcript::Transcript;
-use crate::usage::{self, Descriptors, Usage};
+use crate::usage;
 
 /// What cut a run short that somebody ended.
 pub(crate) const ENDED: &str = "the run was ended from the outside";
@@ -135,35 +138,6 @@ struct Happened {
     cut: Option<String>,
 }
 
-/// Processor time and memory around the load.
-#[derive(Clone, Copy, Debug, Default)]
-struct LoadUsage {
-    enrolled: SetUpUsage,
-    harness: Span,
-    core: Span,
-    /// When both were read, on the run's clock.
-    from_ns: u64,
-    to_ns: u64,
-    /// Descriptors of the harness meanwhile.
-    descriptors: Option<Descriptors>,
-}
-
-/// What set-up took, read when the last device had enrolled.
-#[derive(Clone, Copy, Debug, Default)]
-struct SetUpUsage {
-    harness: Option<Usage>,
-    core: Option<Usage>,
-    /// When, on the run's clock, which starts with the run.
-    at_ns: u64,
-}
-
-/// What a process had used before and after the load.
-#[derive(Clone, Copy, Debug, Default)]
-struct Span {
-    before: Option<Usage>,
-    after: Option<Usage>,
-}
-
 /// Runs everything against `target`. Never fails: what went wrong is a cause in the report.
 pub async fn run(target: Target, options: RunOptions, controls: Controls) -> Outcome {
     let seed = options.load.seed;
@@ -241,7 +215,7 @@ impl Ground {
                 return happened;
             }
         };
-        happened.usage.note_enrolled(self);
+        happened.usage.enrolled = self.read_usage();
         if let Err(error) = load.go_offline().await {
             happened.cut(&error);
             return happened;
@@ -284,7 +258,7 @@ impl Ground {
 
     /// Measures and sums up.
     async fn carry(&self, mut load: Load, happened: &mut Happened) -> Option<LoadOutcome> {
-        happened.usage.note(self, Edge::Before);
+        happened.usage.before = self.read_usage();
         let measure = async {
             let measure = load.measure();
             tokio::pin!(measure);
@@ -299,7 +273,7 @@ impl Ground {
         };
         let (measured, descriptors) = usage::watched(measure).await;
         happened.usage.descriptors = descriptors;
-        happened.usage.note(self, Edge::After);
+        happened.usage.after = self.read_usage();
         match (measured, &self.options.exam.capacity) {
             (Err(error), _) => happened.cut(&error),
             (Ok(()), Some(options)) => {
@@ -424,66 +398,5 @@ impl Happened {
             Cause::new(code, format!("scenario `{name}` ended early: {error}"))
         });
         self.causes.extend(causes);
-    }
-}
-
-/// Which end of the load a reading belongs to.
-#[derive(Clone, Copy)]
-enum Edge {
-    Before,
-    After,
-}
-
-impl Ground {
-    /// What the core has used; an external target is none of our processes.
-    fn core_usage(&self) -> Option<Usage> {
-        match self.options.origin {
-            Origin::BuiltIn { pid, .. } => usage::of_process(pid),
-            Origin::External => None,
-        }
-    }
-}
-
-impl LoadUsage {
-    fn note_enrolled(&mut self, ground: &Ground) {
-        self.enrolled = SetUpUsage {
-            harness: usage::of_self(),
-            core: ground.core_usage(),
-            at_ns: ground.clock.monotonic_ns(),
-        };
-    }
-
-    fn note(&mut self, ground: &Ground, edge: Edge) {
-        let core = ground.core_usage();
-        let now_ns = ground.clock.monotonic_ns();
-        match edge {
-            Edge::Before => self.from_ns = now_ns,
-            Edge::After => self.to_ns = now_ns,
-        }
-        self.harness.note(usage::of_self(), edge);
-        self.core.note(core, edge);
-    }
-
-    /// How long the load was.
-    fn seconds(&self) -> f64 {
-        std::time::Duration::from_nanos(self.to_ns.saturating_sub(self.from_ns)).as_secs_f64()
-    }
-}
-
-impl Span {
-    const fn note(&mut self, usage: Option<Usage>, edge: Edge) {
-        match edge {
-            Edge::Before => self.before = usage,
-            Edge::After => self.after = usage,
-        }
-    }
-
-    /// Processor time between the two readings.
-    fn cpu_s(&self) -> Option<f64> {
-        Some(self.after?.cpu_s - self.before?.cpu_s)
-    }
-
-    fn peak_rss_bytes(&self) -> Option<u64> {
-        Some(self.after?.peak_rss_bytes)
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::audit::{self, Logs};
-use super::{Ground, Happened, LoadUsage, Outcome, SetUpUsage, Weight};
+use super::reading::{LoadUsage, Reading};
+use super::{Ground, Happened, Outcome, Weight};
 use crate::case::Case;
 use crate::catalogue::Catalogue;
 use crate::checks;
@@ -257,8 +258,8 @@ fn counts(load: &LoadOutcome) -> BTreeMap<String, u64> {
     .collect()
 }
 
-fn set_up(enrolled: &SetUpUsage) -> report::SetUp {
-    let SetUpUsage {
+fn set_up(enrolled: &Reading) -> report::SetUp {
+    let Reading {
         harness,
         core,
         at_ns,
@@ -275,10 +276,10 @@ fn set_up(enrolled: &SetUpUsage) -> report::SetUp {
 fn load(outcome: Option<&LoadOutcome>, usage: LoadUsage) -> report::Load {
     let mut load = report::Load {
         set_up: set_up(&usage.enrolled),
-        harness_cpu_s: usage.harness.cpu_s().unwrap_or_default(),
-        core_cpu_s: usage.core.cpu_s(),
-        harness_peak_rss_bytes: usage.harness.peak_rss_bytes().unwrap_or_default(),
-        core_peak_rss_bytes: usage.core.peak_rss_bytes(),
+        harness_cpu_s: usage.harness_cpu_s().unwrap_or_default(),
+        core_cpu_s: usage.core_cpu_s(),
+        harness_peak_rss_bytes: usage.after.harness.map_or(0, |it| it.peak_rss_bytes),
+        core_peak_rss_bytes: usage.after.core.map(|it| it.peak_rss_bytes),
         ..report::Load::default()
     };
     let Some(outcome) = outcome else { return load };

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{CapacityOptions, Ground, Happened, LoadUsage};
+use super::reading::LoadUsage;
+use super::{CapacityOptions, Ground, Happened};
 use crate::error::Error;
 use crate::exit::{Cause, ExitCode};
 use crate::load::{LoadOutcome, Verification};
@@ -130,7 +131,7 @@ impl Ground {
             .map(|threshold| threshold.judge(measured, None))
             .collect();
         let own = Own {
-            cpu_s: usage.harness.cpu_s(),
+            cpu_s: usage.harness_cpu_s(),
             duration_s: usage.seconds(),
             processors: processors(),
             busiest_permille: outcome.busiest_permille,

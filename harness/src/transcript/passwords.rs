@@ -35,17 +35,27 @@ impl LoadPasswords {
     /// The passwords of the devices 0 to n - 1 of a fleet under its policy; none was uploaded yet.
     #[must_use]
     pub fn new(seed: u64, devices: u32, policy: &BTreeMap<Leaf, Value>) -> Self {
+        let (complexity, length) = Self::asked_for(policy);
+        Self {
+            seed,
+            complexity,
+            length,
+            uploads: (0..devices).map(|_| Uploads::default()).collect(),
+        }
+    }
+
+    /// Complexity and length of the passwords that a policy asks for.
+    #[must_use]
+    pub fn asked_for(policy: &BTreeMap<Leaf, Value>) -> (u32, u32) {
         let number = |leaf, unset| match policy.get(&leaf) {
             Some(Value::Int(value)) => u32::try_from(*value).unwrap_or(unset),
             Some(Value::Bool(_) | Value::Text(_)) | None => unset,
         };
-        Self {
-            seed,
-            // What holds where the policy says nothing (F-022, F-024).
-            complexity: number(Leaf::PasswordComplexity, 4),
-            length: number(Leaf::PasswordLength, 14),
-            uploads: (0..devices).map(|_| Uploads::default()).collect(),
-        }
+        // What holds where the policy says nothing (F-022, F-023).
+        (
+            number(Leaf::PasswordComplexity, 4),
+            number(Leaf::PasswordLength, 14),
+        )
     }
 
     /// Notes an upload of a device that is about to go out. False when its password is not one that

@@ -4,6 +4,7 @@ use emulator::generate_password;
 use sha2::{Digest, Sha256};
 
 use super::{LoadPlan, ROTATION_ACTOR};
+use crate::transcript::LoadPasswords;
 
 /// The first passwords of a device that go into the fleet digest.
 const PASSWORDS: u32 = 3;
@@ -14,7 +15,7 @@ impl LoadPlan {
     #[must_use]
     pub fn fleet_digest(&self) -> String {
         let mut hash = Sha256::new();
-        let (_, length) = self.password_policy();
+        let (complexity, length) = LoadPasswords::asked_for(&self.policy);
         for (device, member) in (0_u32..).zip(&self.members) {
             let Some(spec) = self.unsalted(device) else {
                 continue;
@@ -38,7 +39,7 @@ impl LoadPlan {
             }
             for generation in 1..=PASSWORDS {
                 let key = (spec.seed, spec.index, generation);
-                hash.update(generate_password(key, 4, length).expose());
+                hash.update(generate_password(key, complexity, length).expose());
             }
         }
         hex(&hash.finalize())

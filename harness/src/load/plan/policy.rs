@@ -34,17 +34,4 @@ impl LoadPlan {
     pub const fn policy(&self) -> &BTreeMap<Leaf, Value> {
         &self.policy
     }
-
-    /// Complexity and length of the passwords that the policy asks for.
-    #[must_use]
-    pub fn password_policy(&self) -> (u32, u32) {
-        let number = |leaf: Leaf, otherwise: u32| match self.policy.get(&leaf) {
-            Some(Value::Int(number)) => u32::try_from(*number).unwrap_or(otherwise),
-            Some(Value::Bool(_) | Value::Text(_)) | None => otherwise,
-        };
-        (
-            number(Leaf::PasswordComplexity, 4),
-            number(Leaf::PasswordLength, 14),
-        )
-    }
 }
