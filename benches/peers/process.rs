@@ -5,8 +5,6 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Clock ticks a second in `/proc/<pid>/stat`; 100 on every Linux that this builds for.
-const TICK_US: u64 = 10_000;
 /// How often a program is looked at that is about to end.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -36,9 +34,8 @@ impl Process {
 
     /// User and system time so far, in microseconds; readable until the process is waited for.
     pub(crate) fn cpu_us(&self) -> u64 {
-        let fields = self.stat();
-        let ticks = |field: usize| -> u64 { fields[field].parse().unwrap() };
-        (ticks(11) + ticks(12)) * TICK_US
+        let seconds = harness::usage::cpu_of_process(self.child.id()).unwrap();
+        (seconds * 1e6) as u64
     }
 
     /// Waits until it has ended by itself; what it has used, and what it said.
@@ -46,7 +43,7 @@ impl Process {
         let mut said = String::new();
         // To the end: a pipe that is full would keep it from ending.
         self.output.read_to_string(&mut said).unwrap();
-        while self.stat()[0] != "Z" {
+        while !self.has_ended() {
             std::thread::sleep(LOOK);
         }
         let used = self.cpu_us();
@@ -55,11 +52,10 @@ impl Process {
         (used, said)
     }
 
-    /// The fields of `/proc/<pid>/stat` after the command name; the first is the state.
-    fn stat(&self) -> Vec<String> {
+    /// True when it has ended and nobody has waited for it: state `Z`, behind the command name.
+    fn has_ended(&self) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let (_, fields) = stat.rsplit_once(')').unwrap();
-        fields.split_ascii_whitespace().map(str::to_owned).collect()
+        stat.rsplit_once(')').unwrap().1.starts_with(" Z")
     }
 }
 

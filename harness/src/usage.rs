@@ -47,13 +47,18 @@ pub fn of_self() -> Option<Usage> {
 /// The usage of a process; `None` when it is gone or the system does not tell.
 #[must_use]
 pub fn of_process(pid: u32) -> Option<Usage> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     Some(Usage {
-        cpu_s: cpu_seconds(&stat)?,
+        cpu_s: cpu_of_process(pid)?,
         rss_bytes: memory(&status, "VmRSS:")?,
         peak_rss_bytes: memory(&status, "VmHWM:")?,
     })
+}
+
+/// Processor time of a process, in seconds; told until its parent has waited for it.
+#[must_use]
+pub fn cpu_of_process(pid: u32) -> Option<f64> {
+    cpu_seconds(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
 /// How long the present thread has had a processor or waited for one, in nanoseconds.
