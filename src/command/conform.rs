@@ -105,8 +105,8 @@ async fn carry(
                 faults: arguments.fault.into_iter().collect(),
                 push_token: arguments.push_token.clone(),
                 virtual_clock: true,
-                null: None,
                 variants: variants(&arguments.variant)?,
+                ..CoreOptions::default()
             })
             .await?;
             (Some(core), target)

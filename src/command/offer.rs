@@ -112,9 +112,7 @@ async fn carry(
                 seed: target.seed,
                 faults: target.fault.into_iter().collect(),
                 push_token: target.push_token.clone(),
-                virtual_clock: false,
-                null: None,
-                variants: Vec::new(),
+                ..CoreOptions::default()
             })
             .await?;
             progress::line(&format!(

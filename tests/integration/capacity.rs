@@ -8,8 +8,7 @@ fn the_capacity_of_one_server_is_its_rate_or_the_machine_is_told_to_be_the_limit
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("capacity");
     let core = Core::start(&["--seed", "6", "--limit-rate", "100"]);
-    let target = folder.join("target.json");
-    std::fs::write(&target, &core.line).unwrap();
+    let target = core.target_in(&folder);
     let run = output(&[
         "capacity",
         "--quick",

@@ -209,8 +209,7 @@ fn another_process_as_target_gives_the_same_verdicts_twice() {
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("target");
     let core = Core::start(&[]);
-    let file = folder.join("target.json");
-    fs::write(&file, &core.line).unwrap();
+    let file = core.target_in(&folder);
     for name in ["first", "second"] {
         let run = output(&[
             "run",
@@ -242,8 +241,7 @@ fn a_core_that_dies_in_mid_run_exits_2_with_an_incomplete_report() {
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("dies");
     let mut core = Core::start(&[]);
-    let file = folder.join("target.json");
-    fs::write(&file, &core.line).unwrap();
+    let file = core.target_in(&folder);
     let mut run = Running::start(&[
         "run",
         "--devices",

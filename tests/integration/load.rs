@@ -127,8 +127,7 @@ fn a_storm_on_one_server_takes_what_the_queue_takes() {
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("storm");
     let core = Core::start(&["--seed", "5", "--limit-rate", "200"]);
-    let target = folder.join("target.json");
-    std::fs::write(&target, &core.line).unwrap();
+    let target = core.target_in(&folder);
     let out = folder.join("out");
     let arguments = [
         &[
@@ -407,8 +406,7 @@ fn a_slow_core_is_measured_and_not_failed() {
     let folder = Folder::new("slow");
     // One request at a time, 10 ms each.
     let core = Core::start(&["--seed", "8", "--limit-rate", "100"]);
-    let target = folder.join("target.json");
-    std::fs::write(&target, &core.line).unwrap();
+    let target = core.target_in(&folder);
     let out = folder.join("out");
     for (limit, code, verdict) in [
         ("message.service_time.max<60s", 0, "pass"),

@@ -30,8 +30,7 @@ fn a_log_whose_reading_is_interrupted_shows_no_losses() {
     let folder = Folder::new("load-reading");
     // No event is visible when the load ends, and for half a minute nobody gives up on them.
     let core = Core::start(&["--fault", "M-AUD-late-beyond-bound"]);
-    let target = folder.join("target.json");
-    std::fs::write(&target, &core.line).unwrap();
+    let target = core.target_in(&folder);
     let out = folder.join("out");
     let arguments = [
         &["--devices", "60", "--duration", "2s", "--rate", "20"][..],
@@ -63,8 +62,7 @@ fn a_core_killed_under_load_exits_2_with_a_readable_report() {
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("load-killed");
     let mut core = Core::start(&[]);
-    let target = folder.join("target.json");
-    std::fs::write(&target, &core.line).unwrap();
+    let target = core.target_in(&folder);
     let out = folder.join("out");
     let arguments = [
         &[
@@ -210,8 +208,7 @@ fn a_harness_without_descriptors_blames_nobody_else() {
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("load-descriptors");
     let core = Core::start(&[]);
-    let target = folder.join("target.json");
-    std::fs::write(&target, &core.line).unwrap();
+    let target = core.target_in(&folder);
     // Hardly enough; on a machine with many processors too few even for set-up.
     let script = format!(
         "ulimit -n 116; exec {MUSTER} load --target-json {target} --devices 200 --rate 400 \

@@ -210,8 +210,7 @@ fn a_target_that_does_nothing_is_undetermined_and_never_a_list_of_failures() {
     fs::write(&list, expected).unwrap();
     for null in ["closed-port", "404-to-all", "500-to-all"] {
         let core = Core::start(&["--null", null]);
-        let target = folder.join("target.json");
-        fs::write(&target, &core.line).unwrap();
+        let target = core.target_in(&folder);
         let out = folder.join("out");
         let arguments = [
             "--target-json",

@@ -146,8 +146,7 @@ fn evidence_repeats_against_the_target_that_was_judged_and_tells_another_apart()
     ];
     for (fault, only) in faults {
         let core = Core::start(&["--fault", fault]);
-        let description = folder.join("target.json");
-        fs::write(&description, &core.line).unwrap();
+        let description = core.target_in(&folder);
         let out = folder.join(fault);
         let run = output(&[
             "conform",

@@ -93,6 +93,13 @@ impl Core {
         assert!(line.starts_with('{'), "{line}");
         Self { child, line }
     }
+
+    /// A file in the folder that describes it, for `--target-json`.
+    pub(crate) fn target_in(&self, folder: &Folder) -> String {
+        let target = folder.join("target.json");
+        fs::write(&target, &self.line).unwrap();
+        target
+    }
 }
 
 impl Drop for Core {
