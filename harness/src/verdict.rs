@@ -170,6 +170,17 @@ impl Tally {
     /// Most violations that are kept with their evidence.
     pub const VIOLATIONS_MAX: usize = 5;
 
+    /// Without a violation: with 95 % certainty at most one in so many such cases fails. In n
+    /// independent cases the rate of faults is then below 3/n, by the rule of three.
+    #[must_use]
+    pub const fn at_most_one_in(&self) -> Option<u64> {
+        if self.violated == 0 && self.armed >= 3 {
+            Some(self.armed / 3)
+        } else {
+            None
+        }
+    }
+
     /// Counts a finding.
     pub fn count(&mut self, finding: Finding) {
         self.evaluated += 1;
@@ -309,5 +320,18 @@ mod tests {
         };
         let expected = [Control::None, Control::Passed].map(|one| (1, 0, control(one)));
         assert_eq!(passes, expected);
+    }
+
+    #[test]
+    fn the_more_cases_held_the_rarer_a_fault_that_was_not_seen() {
+        for (armed, violated, cases) in [
+            (0, 0, None),
+            (2, 0, None),
+            (3, 0, Some(1)),
+            (800_008, 0, Some(266_669)),
+            (800_008, 1, None),
+        ] {
+            assert_eq!(tally(armed, violated).at_most_one_in(), cases, "{armed}");
+        }
     }
 }

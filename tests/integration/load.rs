@@ -168,6 +168,39 @@ fn a_storm_on_one_server_takes_what_the_queue_takes() {
 }
 
 #[test]
+fn a_bound_on_sessions_under_way_is_told_where_it_kept_check_ins_from_starting() {
+    let _fleet = one_fleet_at_a_time();
+    let folder = Folder::new("in-flight");
+    let core = Core::start(&["--seed", "5", "--limit-rate", "100"]);
+    let target = core.target_in(&folder);
+    let out = folder.join("out");
+    let arguments = [
+        &["--devices", "60", "--offline", "0.02"][..],
+        &["--schedule", "storm:50,2s", "--in-flight", "10"],
+        &["--operation", "rotate=0/s", "--target-json", &target],
+        &WIDE,
+    ]
+    .concat();
+    let run = output(&load(&arguments, &out));
+    let report = folder.report("out");
+    let books = &report["measurement"]["measured"];
+    balanced(books);
+    // All are due at once, and none of the ten is over before the last of the others was due.
+    assert_eq!(
+        (&books["started"], &books["not_started"]),
+        (&10.into(), &40.into())
+    );
+    let causes = strings(&report["causes"]);
+    assert!(causes.contains("40 of 50 check-ins"), "{causes}");
+    assert!(
+        causes.contains("10 were under way, the most of --in-flight"),
+        "{causes}"
+    );
+    assert_ne!(run.status.code(), Some(0));
+    drop(core);
+}
+
+#[test]
 fn a_missed_threshold_exits_6_and_names_itself() {
     let _fleet = one_fleet_at_a_time();
     let folder = Folder::new("missed");

@@ -138,8 +138,7 @@ pub struct RequirementRow {
     pub evaluated: u64,
     /// How often a wrong target would have been caught.
     pub armed: u64,
-    /// Of a pass: with 95 % certainty at most one in so many such cases fails. Without a violation in
-    /// n independent cases the rate of faults is below 3/n, by the rule of three.
+    /// [`Tally::at_most_one_in`] of a pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most_one_in: Option<u64>,
     /// How often it was violated.
@@ -366,8 +365,17 @@ impl RequirementRow {
             verdict,
             evaluated: tally.evaluated,
             armed: tally.armed,
-            at_most_one_in: (verdict == Verdict::Pass && tally.armed >= 3)
-                .then_some(tally.armed / 3),
+            at_most_one_in: match verdict {
+                Verdict::Pass => tally.at_most_one_in(),
+                Verdict::Fail
+                | Verdict::Deviation
+                | Verdict::Recorded
+                | Verdict::NotExercised
+                | Verdict::Blocked
+                | Verdict::NotApplicable
+                | Verdict::NotTested
+                | Verdict::Error => None,
+            },
             violated: tally.violated,
             anchors: requirement
                 .source
